@@ -1,0 +1,99 @@
+//! What happens to the log itself, and who looked at what.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::case::event_enum;
+use crate::ids::CaseId;
+
+/// A writer started; no older one may write any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WriterStarted {
+    /// The fence epoch: grows by one with each start.
+    pub epoch: u64,
+    /// The hub's version.
+    pub hub_version: String,
+}
+
+/// The log was restored from a copy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestoredFrom {
+    /// Which copy.
+    pub source: String,
+    /// Its last position.
+    pub position: u64,
+}
+
+/// The machine's clock went back or leapt; `recorded_at` never does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockStepped {
+    /// What the clock said before.
+    pub before: Timestamp,
+    /// What it said then.
+    pub after: Timestamp,
+}
+
+/// The hub signed the head of the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckpointSigned {
+    /// The position it vouches for.
+    pub position: u64,
+    /// The signed note.
+    pub note: String,
+}
+
+/// The hub and a province compared what they hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reconciled {
+    /// With whom and for which day.
+    pub subject: String,
+    /// How many differed.
+    pub differences: u64,
+}
+
+/// Somebody looked at personal data. Written before it is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersonalDataRead {
+    /// Of which case.
+    pub case: CaseId,
+    /// Who.
+    pub operator: String,
+    /// Why.
+    pub purpose: String,
+}
+
+/// Nobody can read a case's personal data any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CaseKeyDestroyed {
+    /// Of which case.
+    pub case: CaseId,
+    /// Who.
+    pub operator: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// An operator did something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperatorActed {
+    /// Who.
+    pub operator: String,
+    /// What, e.g. `look-up`.
+    pub action: String,
+    /// On what; never personal data.
+    pub target: String,
+}
+
+event_enum! {
+    /// What happens to the log itself.
+    KeepingEvent {
+        WriterStarted = "keeping.writer-started.v1",
+        RestoredFrom = "keeping.restored-from.v1",
+        ClockStepped = "keeping.clock-stepped.v1",
+        CheckpointSigned = "keeping.checkpoint-signed.v1",
+        Reconciled = "keeping.reconciled.v1",
+        PersonalDataRead = "keeping.personal-data-read.v1",
+        CaseKeyDestroyed = "keeping.case-key-destroyed.v1",
+        OperatorActed = "keeping.operator-acted.v1",
+    }
+}

@@ -1,0 +1,29 @@
+//! The words and the proofs: what can happen to a case, how it is written down, how it is checked.
+//!
+//! Read in this order, which is the order of a case's life:
+//!
+//! 1. [`ids`]: what things are called: cases, events, reports, provinces, streams.
+//! 2. [`case`]: what can happen to a case, from `CaseSubmitted` to `CaseArchived`.
+//! 3. [`report`]: what a province can tell us, and [`work`]: what we hand to a province.
+//! 4. [`province`], [`reference`], [`keeping`]: membership, published rules, the log itself.
+//! 5. [`envelope`]: an event as it is proposed and as the log holds it.
+//! 6. [`wire`]: CloudEvents JSON in and out. [`subjects`]: every NATS name, once.
+//! 7. [`proof`]: the chain, the signatures, the seals.
+//!
+//! Deliberately absent: input and output, the clock, randomness, rules. What needs a moment or
+//! chance is given it.
+#![warn(missing_docs)]
+
+pub mod case;
+pub mod envelope;
+pub mod ids;
+pub mod keeping;
+pub mod proof;
+pub mod province;
+pub mod reference;
+pub mod report;
+pub mod subjects;
+pub mod time_lapse;
+pub mod vocabulary;
+pub mod wire;
+pub mod work;

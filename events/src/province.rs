@@ -1,0 +1,100 @@
+//! What can happen to a province's membership and keys. A province is data.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::case::event_enum;
+
+/// A province joined.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProvinceEnrolled {
+    /// Who enrolled it.
+    pub operator: String,
+}
+
+/// Nothing is forwarded until it is resumed; reports are still taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProvincePaused {
+    /// Who.
+    pub operator: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Forwarding goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProvinceResumed {
+    /// Who.
+    pub operator: String,
+}
+
+/// The province said beforehand that it will be away. Due days do not move.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MaintenanceDeclared {
+    /// From.
+    pub from: Timestamp,
+    /// Until.
+    pub until: Timestamp,
+    /// Why.
+    pub reason: String,
+}
+
+/// The conformance kit passed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdapterCertified {
+    /// The adapter's version.
+    pub adapter_version: String,
+    /// The kit's version.
+    pub kit_version: String,
+    /// SHA-256 of the kit's report, hexadecimal.
+    pub result_digest: String,
+    /// Not valid after.
+    pub expires_at: Timestamp,
+}
+
+/// What a key is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeyPurpose {
+    /// Signs reports (Ed25519).
+    Sign,
+    /// Opens sealed work (X25519).
+    Seal,
+    /// Signs in at the broker (nkey).
+    Connect,
+}
+
+/// A key counts from here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyRegistered {
+    /// Its name, e.g. `22-sign-1`; unique within the province.
+    pub key_id: String,
+    /// What it is for.
+    pub purpose: KeyPurpose,
+    /// The algorithm: fixed here, never read from a message. `ed25519`, `x25519` or `nkey`.
+    pub algorithm: String,
+    /// The public key: base64url for ed25519 and x25519, the nkey text for `nkey`.
+    pub public_key: String,
+}
+
+/// A key counts to here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyRevoked {
+    /// Which.
+    pub key_id: String,
+    /// Why.
+    pub reason: String,
+}
+
+event_enum! {
+    /// What can happen to a province's membership and keys.
+    ProvinceEvent {
+        ProvinceEnrolled = "province.enrolled.v1",
+        ProvincePaused = "province.paused.v1",
+        ProvinceResumed = "province.resumed.v1",
+        MaintenanceDeclared = "province.maintenance-declared.v1",
+        AdapterCertified = "province.adapter-certified.v1",
+        KeyRegistered = "province.key-registered.v1",
+        KeyRevoked = "province.key-revoked.v1",
+    }
+}

@@ -1,0 +1,231 @@
+//! CloudEvents 1.0 JSON in and out. The bytes written once are the bytes hashed and signed.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use crate::case::CaseEvent;
+use crate::envelope::{Envelope, Event};
+use crate::ids::{EventId, ReportId, StreamName};
+use crate::keeping::KeepingEvent;
+use crate::province::ProvinceEvent;
+use crate::reference::ReferenceEvent;
+use crate::report::{Report, ReportMessage};
+use crate::work::{Receipts, Work};
+
+/// What every type begins with.
+pub const TYPE_PREFIX: &str = "cn.gov.mot.hub.";
+/// A message's `Content-Type`.
+pub const CONTENT_TYPE: &str = "application/cloudevents+json";
+
+/// A message that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum WireError {
+    /// Not a CloudEvents envelope, or a field of the wrong shape.
+    #[error("cannot read a {what}")]
+    Unreadable {
+        /// What was expected.
+        what: &'static str,
+        /// Why not.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A type that this program does not know: a newer hub wrote it.
+    #[error("unknown type `{kind}`")]
+    UnknownKind {
+        /// The type.
+        kind: String,
+    },
+    /// Two places of one message contradict each other.
+    #[error("`{field}` contradicts the rest of the message")]
+    Contradiction {
+        /// Which place.
+        field: &'static str,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+struct CloudEvent<'a> {
+    specversion: std::borrow::Cow<'a, str>,
+    id: Uuid,
+    source: std::borrow::Cow<'a, str>,
+    #[serde(rename = "type")]
+    kind: std::borrow::Cow<'a, str>,
+    subject: std::borrow::Cow<'a, str>,
+    time: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    causedby: Option<Uuid>,
+    datacontenttype: std::borrow::Cow<'a, str>,
+    #[serde(borrow)]
+    data: std::borrow::Cow<'a, RawValue>,
+}
+
+fn to_bytes(
+    id: Uuid,
+    source: &str,
+    kind: &str,
+    subject: &str,
+    time: Timestamp,
+    causedby: Option<Uuid>,
+    data: Box<RawValue>,
+) -> Vec<u8> {
+    let event = CloudEvent {
+        specversion: "1.0".into(),
+        id,
+        source: source.into(),
+        kind: format!("{TYPE_PREFIX}{kind}").into(),
+        subject: subject.into(),
+        time,
+        causedby,
+        datacontenttype: "application/json".into(),
+        data: std::borrow::Cow::Owned(data),
+    };
+    serde_json::to_vec(&event).expect("plain structs with text keys always serialize")
+}
+
+fn read<'a>(bytes: &'a [u8], what: &'static str) -> Result<CloudEvent<'a>, WireError> {
+    let event: CloudEvent<'a> =
+        serde_json::from_slice(bytes).map_err(|source| WireError::Unreadable { what, source })?;
+    if event.specversion != "1.0" {
+        return Err(WireError::Contradiction { field: "specversion" });
+    }
+    Ok(event)
+}
+
+/// The body of an event, as the log stores and hashes it.
+pub fn event_to_bytes(envelope: &Envelope) -> Vec<u8> {
+    let data = match &envelope.event {
+        Event::Case(it) => it.data_to_json(),
+        Event::Province(it) => it.data_to_json(),
+        Event::Reference(it) => it.data_to_json(),
+        Event::Keeping(it) => it.data_to_json(),
+    }
+    .expect("plain structs with text keys always serialize");
+    to_bytes(
+        envelope.id.0,
+        &envelope.actor.to_string(),
+        envelope.event.kind(),
+        &envelope.stream.to_string(),
+        envelope.occurred_at,
+        envelope.caused_by,
+        data,
+    )
+}
+
+/// Reads a body back. The sealed part and the evidence lie beside it and are not set here.
+pub fn event_from_bytes(bytes: &[u8]) -> Result<Envelope, WireError> {
+    let it = read(bytes, "recorded event")?;
+    let stream: StreamName =
+        it.subject.parse().map_err(|_| WireError::Contradiction { field: "subject" })?;
+    Ok(Envelope {
+        id: EventId(it.id),
+        stream,
+        occurred_at: it.time,
+        actor: it.source.parse().map_err(|_| WireError::Contradiction { field: "source" })?,
+        caused_by: it.causedby,
+        event: event_of(&it.kind, it.data.get(), stream)?,
+        sealed: None,
+        evidence: None,
+    })
+}
+
+fn event_of(kind: &str, data: &str, stream: StreamName) -> Result<Event, WireError> {
+    let unknown = || WireError::UnknownKind { kind: kind.chars().take(128).collect() };
+    let short = kind.strip_prefix(TYPE_PREFIX).ok_or_else(unknown)?;
+    let read = match stream {
+        StreamName::Case(_) => CaseEvent::from_json(short, data).map(|it| it.map(Event::Case)),
+        StreamName::Province(_) => {
+            ProvinceEvent::from_json(short, data).map(|it| it.map(Event::Province))
+        }
+        StreamName::Reference => {
+            ReferenceEvent::from_json(short, data).map(|it| it.map(Event::Reference))
+        }
+        StreamName::Keeping => {
+            KeepingEvent::from_json(short, data).map(|it| it.map(Event::Keeping))
+        }
+    };
+    read.ok_or_else(unknown)?
+        .map_err(|source| WireError::Unreadable { what: "recorded event's data", source })
+}
+
+/// A report as an adapter sends it.
+pub fn report_to_bytes(message: &ReportMessage) -> Vec<u8> {
+    let report = &message.report;
+    let data = serde_json::value::to_raw_value(report).expect("plain structs always serialize");
+    let kind = format!("report.{}.v1", report.news.token());
+    let source = format!("province:{}", report.province);
+    to_bytes(
+        message.id.0,
+        &source,
+        &kind,
+        &format!("case-{}", report.case),
+        message.occurred_at,
+        None,
+        data,
+    )
+}
+
+/// Reads a report and checks that its envelope and its data agree.
+pub fn report_from_bytes(bytes: &[u8]) -> Result<ReportMessage, WireError> {
+    let it = read(bytes, "report")?;
+    let kind = it.kind.clone().into_owned();
+    let token = kind
+        .strip_prefix(TYPE_PREFIX)
+        .and_then(|it| it.strip_prefix("report."))
+        .and_then(|it| it.strip_suffix(".v1"))
+        .filter(|it| crate::report::News::TOKENS.contains(it))
+        .ok_or_else(|| WireError::UnknownKind { kind: kind.chars().take(128).collect() })?;
+    let report: Report = serde_json::from_str(it.data.get())
+        .map_err(|source| WireError::Unreadable { what: "report's data", source })?;
+    let fits =
+        |fits: bool, field| if fits { Ok(()) } else { Err(WireError::Contradiction { field }) };
+    fits(report.news.token() == token, "type")?;
+    fits(it.source == format!("province:{}", report.province), "source")?;
+    fits(it.subject == format!("case-{}", report.case), "subject")?;
+    Ok(ReportMessage { id: ReportId(it.id), occurred_at: it.time, report })
+}
+
+/// Work as the hub sends it. `id` is the message's own, new for every attempt.
+pub fn work_to_bytes(id: Uuid, time: Timestamp, work: &Work) -> Vec<u8> {
+    let data = serde_json::value::to_raw_value(work).expect("plain structs always serialize");
+    let kind = format!("work.{}.v1", work.kind.token());
+    to_bytes(id, "hub", &kind, &format!("case-{}", work.case), time, None, data)
+}
+
+/// Receipts as the hub sends them.
+pub fn receipts_to_bytes(id: Uuid, time: Timestamp, receipts: &Receipts) -> Vec<u8> {
+    let data = serde_json::value::to_raw_value(receipts).expect("plain structs always serialize");
+    to_bytes(id, "hub", "receipts.v1", &format!("province-{}", receipts.province), time, None, data)
+}
+
+/// What the hub sends to a province.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant)] // short-lived; boxed by nobody
+pub enum ToProvince {
+    /// Something to handle.
+    Work(Work),
+    /// Reports it may stop sending.
+    Receipts(Receipts),
+}
+
+/// Reads what the hub sent.
+pub fn to_province_from_bytes(bytes: &[u8]) -> Result<ToProvince, WireError> {
+    let it = read(bytes, "message of the hub")?;
+    let data = it.data.get();
+    let unreadable =
+        |source| WireError::Unreadable { what: "data of a message of the hub", source };
+    match it.kind.strip_prefix(TYPE_PREFIX) {
+        Some("receipts.v1") => {
+            serde_json::from_str(data).map(ToProvince::Receipts).map_err(unreadable)
+        }
+        Some("work.case.v1" | "work.correction.v1" | "work.withdrawal.v1") => {
+            let work: Work = serde_json::from_str(data).map_err(unreadable)?;
+            if it.kind != format!("{TYPE_PREFIX}work.{}.v1", work.kind.token()) {
+                return Err(WireError::Contradiction { field: "type" });
+            }
+            Ok(ToProvince::Work(work))
+        }
+        _ => Err(WireError::UnknownKind { kind: it.kind.chars().take(128).collect() }),
+    }
+}

@@ -1,0 +1,16 @@
+//! The rules. Functions of values: what happens because of a command, and what that changes.
+//!
+//! Deliberately absent: the clock, the disk, the network, randomness. A moment is an argument.
+//!
+//! Read: [`refusal`] (every no), [`calendar`] (working days), [`deadlines`] (stamping due days),
+//! [`routes`] (which province), [`case`] (decide and evolve), [`province`], [`plan`] (what to send now).
+#![warn(missing_docs)]
+
+pub mod calendar;
+pub mod case;
+pub mod command;
+pub mod deadlines;
+pub mod plan;
+pub mod province;
+pub mod refusal;
+pub mod routes;
