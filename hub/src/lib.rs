@@ -1,1 +1,26 @@
-//! Placeholder.
+//! The ministry's side: the log, the registrar, the views, the roads in and out.
+//!
+//! Floors, top to bottom; a room names only rooms on lower floors:
+//!
+//! ```text
+//! 7  main
+//! 6  cli
+//! 5  config
+//! 4  web  intake  router  deadline_watch  audit
+//! 3  registrar  views
+//! 2  log  vault  quarantine  nats  reference
+//! 1  clock  wake  listen  telemetry
+//! ```
+
+pub mod audit;
+pub mod clock;
+pub mod deadline_watch;
+pub mod intake;
+pub mod log;
+pub mod quarantine;
+pub mod registrar;
+pub mod router;
+pub mod vault;
+pub mod views;
+pub mod wake;
+pub mod web;

@@ -1,0 +1,1 @@
+//! FOR AUDITORS: verify the bytes, replay the folds, export the story.

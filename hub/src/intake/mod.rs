@@ -1,0 +1,1 @@
+//! WHAT COMES IN: national systems over HTTP, adapters over NATS.

@@ -1,0 +1,1 @@
+//! What every store must do. One suite; each store's tests run it.

@@ -1,0 +1,85 @@
+//! Who is enrolled, paused, and by which keys known: folded in memory from the province streams.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use events::envelope::{Event, Recorded};
+use events::ids::{ProvinceCode, StreamName};
+use events::proof::signature::{self, SignatureError};
+use events::province::KeyPurpose;
+use hub_core::province::{Province, evolve};
+
+use crate::log::{ReadError, ReadLog};
+
+/// The provinces as the log tells them. Copies share.
+#[derive(Debug, Clone, Default)]
+pub struct Membership(Arc<RwLock<BTreeMap<ProvinceCode, Province>>>);
+
+impl Membership {
+    /// As the log has it now.
+    pub fn load(log: &dyn ReadLog) -> Result<Self, ReadError> {
+        let membership = Self::default();
+        for province in ProvinceCode::all() {
+            for recorded in log.read_stream(&StreamName::Province(province))? {
+                membership.apply(&recorded);
+            }
+        }
+        Ok(membership)
+    }
+
+    /// Takes one more event into account; others than a province's change nothing.
+    pub fn apply(&self, recorded: &Recorded) {
+        if let (StreamName::Province(code), Event::Province(event)) =
+            (recorded.envelope.stream, &recorded.envelope.event)
+        {
+            let mut provinces = self.0.write().unwrap_or_else(PoisonError::into_inner);
+            let before = provinces.remove(&code).unwrap_or_default();
+            provinces.insert(code, evolve(before, event));
+        }
+    }
+
+    /// One province; nothing known of it yields an unenrolled one.
+    pub fn province(&self, code: ProvinceCode) -> Province {
+        self.0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&code)
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    /// Whether nothing may be forwarded to it now.
+    pub fn is_paused(&self, code: ProvinceCode) -> bool {
+        let provinces = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        provinces.get(&code).is_none_or(|it| it.paused || !it.enrolled)
+    }
+
+    /// All that are enrolled.
+    pub fn enrolled(&self) -> Vec<ProvinceCode> {
+        let provinces = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        provinces.iter().filter(|it| it.1.enrolled).map(|it| *it.0).collect()
+    }
+
+    /// The public key that checks a report's signature; the algorithm is the registry's.
+    pub fn sign_key(
+        &self,
+        code: ProvinceCode,
+        key_id: &str,
+    ) -> Option<Result<ed25519_dalek::VerifyingKey, SignatureError>> {
+        let provinces = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let key = provinces.get(&code)?.keys.get(key_id)?;
+        (key.purpose == KeyPurpose::Sign && key.algorithm == "ed25519")
+            .then(|| signature::public_key(&key.public_key))
+    }
+
+    /// The key to seal to: the latest registered one. (key id, public key in base64url)
+    pub fn seal_key(&self, code: ProvinceCode) -> Option<(String, String)> {
+        let provinces = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let keys = &provinces.get(&code)?.keys;
+        let key = keys
+            .values()
+            .filter(|it| it.purpose == KeyPurpose::Seal && it.algorithm == "x25519")
+            .next_back()?;
+        Some((key.key_id.clone(), key.public_key.clone()))
+    }
+}

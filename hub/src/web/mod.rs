@@ -1,0 +1,1 @@
+//! FOR OPERATORS AND PROGRAMS: the table of all routes.
