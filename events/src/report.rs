@@ -35,6 +35,14 @@ pub struct Report {
     pub sealed_text: Option<String>,
 }
 
+impl Report {
+    /// What the free text is bound to: the associated data when it is sealed under the reply key
+    /// (`seal::seal`, then base64url). It does not open in another report.
+    pub fn text_context(&self) -> String {
+        format!("text {} {} {} {}", self.origin, self.province, self.case, self.number)
+    }
+}
+
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]

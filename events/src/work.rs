@@ -66,6 +66,21 @@ pub struct Work {
     pub sealed: Option<crate::proof::seal::SealedTo>,
 }
 
+impl Work {
+    /// What the personal part is bound to when it is sealed to the province: the associated data of
+    /// `seal::seal_to` and `seal::open_with`. A sealed part moved to another case does not open.
+    pub fn seal_context(&self) -> String {
+        format!(
+            "work {} {} {} {} {}",
+            self.origin,
+            self.province,
+            self.kind.token(),
+            self.case,
+            self.request
+        )
+    }
+}
+
 /// What only the province may read.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PersonalPart {
