@@ -198,6 +198,16 @@ pub struct CorrectionLapsed {
     pub until: Date,
 }
 
+/// What a due day was counted from, so that a corrected calendar can be applied by anyone who reads
+/// the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    /// The Shanghai date that does not count itself.
+    pub from: Date,
+    /// How many working days follow.
+    pub working_days: u32,
+}
+
 /// The province took the case (受理).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CaseAccepted {
@@ -209,6 +219,9 @@ pub struct CaseAccepted {
     pub decided_at: Timestamp,
     /// The last day for completing, counted from the hub's recording.
     pub due: DueDay,
+    /// What it was counted from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<Counted>,
 }
 
 /// The province will not take the case (不予受理). The text is sealed.
@@ -240,6 +253,9 @@ pub struct ClockResumed {
     pub report: ReportId,
     /// The last day for completing now.
     pub due: DueDay,
+    /// What it was counted from; absent when the day had passed before the suspension and stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<Counted>,
 }
 
 /// A calendar was published or corrected.

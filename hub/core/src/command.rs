@@ -42,7 +42,12 @@ pub enum Command {
     /// A national system hands it in.
     Submit(Submit),
     /// A province reports. Signature, stream and subject are already checked by the intake.
-    Record(ReportMessage),
+    Record {
+        /// What it says.
+        message: ReportMessage,
+        /// The request id for a new route, if the report leads to one.
+        next_request: RequestId,
+    },
     /// The broker took an attempt of `work` for `request`.
     NoteForwarded {
         /// To whom.

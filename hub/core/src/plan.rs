@@ -1,8 +1,10 @@
 //! What to send now. A plan leaves nothing to decide. Tries are limited in rate, never in number.
 
+use std::collections::VecDeque;
+
 use events::ids::{CaseId, ProvinceCode, RequestId};
 use events::work::WorkKind;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// Something a province has not signed for yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +36,17 @@ impl Default for Pace {
     }
 }
 
+impl Pace {
+    /// When to try again after `attempts` tries, the last of them at `attempted_at`. A pace without
+    /// waits tries again at once.
+    pub fn retry_at(&self, attempts: u32, attempted_at: Timestamp) -> Timestamp {
+        let at = (attempts.max(1) - 1) as usize;
+        let wait_ms = self.waits_ms.get(at).or(self.waits_ms.last()).copied().unwrap_or(0);
+        let wait = SignedDuration::from_millis(i64::try_from(wait_ms).unwrap_or(i64::MAX));
+        attempted_at.checked_add(wait).unwrap_or(Timestamp::MAX)
+    }
+}
+
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
@@ -52,6 +65,36 @@ pub fn plan(
     pace: &Pace,
     count_max: usize,
 ) -> Vec<Step> {
-    let _ = (waiting, paused, now, pace, count_max);
-    todo!()
+    let mut queues: Vec<(ProvinceCode, VecDeque<&Waiting>)> = Vec::new();
+    let mut due: Vec<&Waiting> = waiting.iter().filter(|it| is_due(it, now, pace)).collect();
+    // What was never tried comes first, then what was tried longest ago; the case ids are UUIDv7
+    // and break ties by age. A sorted copy, so that the order of the rows does not matter.
+    due.sort_by_key(|it| (it.attempted_at, it.case, it.request, it.work));
+    for row in due {
+        if paused(row.province) {
+            continue;
+        }
+        match queues.iter_mut().find(|it| it.0 == row.province) {
+            Some((_, queue)) => queue.push_back(row),
+            None => queues.push((row.province, VecDeque::from([row]))),
+        }
+    }
+    let mut steps = Vec::new();
+    while steps.len() < count_max && !queues.is_empty() {
+        queues.retain_mut(|(_, queue)| {
+            if steps.len() < count_max
+                && let Some(row) = queue.pop_front()
+            {
+                steps.push(Step { waiting: row.clone(), attempt: row.attempts.saturating_add(1) });
+            }
+            !queue.is_empty()
+        });
+    }
+    steps
+}
+
+/// A row is due when it was never tried, or when the wait after its last try is over.
+fn is_due(row: &Waiting, now: Timestamp, pace: &Pace) -> bool {
+    let Some(attempted_at) = row.attempted_at else { return true };
+    pace.retry_at(row.attempts, attempted_at) <= now
 }
