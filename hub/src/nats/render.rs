@@ -1,0 +1,362 @@
+//! The broker's configuration, as text. One account a province, allow-lists only, nothing by default.
+//!
+//! A NATS subject proves nothing about its sender, and reply subjects pass by all permissions; only
+//! an account of its own contains a province (`tests/it/attacks.rs` shows both attacks on a naive
+//! configuration). There are deliberately no deny rules, no overlapping wildcards, no anonymous user,
+//! no leaf, websocket, MQTT or gateway listener, and no monitoring unless asked for.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use events::ids::ProvinceCode;
+use events::subjects;
+
+use super::release::{Release, SYNC_INTERVAL_SINCE};
+
+/// Room for headers: NATS counts them into the payload. Bytes.
+pub const HEADERS_BYTES_MAX: usize = 8 * 1024;
+/// Largest message of a province, headers included, in bytes.
+pub const PROVINCE_MESSAGE_BYTES_MAX: usize = subjects::PAYLOAD_BYTES_MAX + HEADERS_BYTES_MAX;
+/// Largest message on the whole server, in bytes.
+pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
+/// Longest protocol line, in bytes.
+pub const CONTROL_LINE_BYTES_MAX: usize = 4 * 1024;
+/// Connections of one province: its adapter, its successor, and what died half-open.
+pub const PROVINCE_CONNECTIONS_MAX: usize = 8;
+/// Subscriptions of one province: an adapter needs its inbox and one for each pull.
+pub const PROVINCE_SUBSCRIPTIONS_MAX: usize = 64;
+
+/// Everything that one broker is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrokerPlan {
+    /// The server that will read it: an old one refuses fields it does not know.
+    pub release: Release,
+    /// The address to listen on.
+    pub host: String,
+    /// The port; none lets the server choose and tell through its ports file.
+    pub port: Option<u16>,
+    /// Where the ports file goes, if one is wanted.
+    pub ports_dir: Option<PathBuf>,
+    /// Loopback port of the monitoring page; none switches it off.
+    pub monitoring_port: Option<u16>,
+    /// Where JetStream keeps its files.
+    pub store_dir: PathBuf,
+    /// All that JetStream may write, in bytes.
+    pub store_bytes_max: u64,
+    /// Whether every message is synchronised to disk before it is acknowledged. Slower; and since
+    /// the log re-drives whatever the broker loses, it buys quiet, not safety.
+    pub sync_always: bool,
+    /// The hub's nkey public keys: one, or two while they are exchanged.
+    pub hub_users: Vec<String>,
+    /// The provinces.
+    pub provinces: Vec<ProvinceUsers>,
+}
+
+/// Who may speak for a province.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProvinceUsers {
+    /// The province.
+    pub province: ProvinceCode,
+    /// Its nkey public keys: one, or two while they are exchanged.
+    pub users: Vec<String>,
+}
+
+/// What must not be rendered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// Not `U` and 55 characters of base 32: it could close the quotes.
+    #[error("`{given}` is not the public nkey of a user")]
+    NotAUserKey {
+        /// What was given, shortened to 64 characters.
+        given: String,
+    },
+    /// One key for two users: the server would take one of them, silently.
+    #[error("the public nkey `{key}` is used twice")]
+    KeyTwice {
+        /// The key.
+        key: String,
+    },
+    /// Listed twice.
+    #[error("province {province} is listed twice")]
+    ProvinceTwice {
+        /// The province.
+        province: ProvinceCode,
+    },
+    /// A quote, a backslash or a control character.
+    #[error("`{given}` cannot be written into the broker's configuration")]
+    Unquotable {
+        /// What was given, shortened to 64 characters.
+        given: String,
+    },
+}
+
+/// The configuration file of `plan`. The same plan gives the same text.
+pub fn render(plan: &BrokerPlan) -> Result<String, PlanError> {
+    check(plan)?;
+    let mut out = String::from("# Rendered from the hub's register of provinces. Do not edit.\n");
+    server(&mut out, plan)?;
+    jetstream(&mut out, plan)?;
+    out.push_str("accounts: {\n");
+    hub_account(&mut out, plan);
+    for it in &plan.provinces {
+        province_account(&mut out, it);
+    }
+    out.push_str("}\n");
+    Ok(out)
+}
+
+fn check(plan: &BrokerPlan) -> Result<(), PlanError> {
+    let mut keys = BTreeSet::new();
+    let mut provinces = BTreeSet::new();
+    for it in &plan.provinces {
+        if !provinces.insert(it.province) {
+            return Err(PlanError::ProvinceTwice { province: it.province });
+        }
+    }
+    for key in plan.hub_users.iter().chain(plan.provinces.iter().flat_map(|it| &it.users)) {
+        let base32 = key.bytes().all(|it| it.is_ascii_uppercase() || (b'2'..=b'7').contains(&it));
+        if !(key.len() == 56 && key.starts_with('U') && base32) {
+            return Err(PlanError::NotAUserKey { given: key.chars().take(64).collect() });
+        }
+        if !keys.insert(key) {
+            return Err(PlanError::KeyTwice { key: key.clone() });
+        }
+    }
+    Ok(())
+}
+
+fn server(out: &mut String, plan: &BrokerPlan) -> Result<(), PlanError> {
+    line(out, format_args!("host: {}", quoted(&plan.host)?));
+    match plan.port {
+        Some(port) => line(out, format_args!("port: {port}")),
+        None => line(out, format_args!("port: -1")),
+    }
+    if let Some(folder) = &plan.ports_dir {
+        line(out, format_args!("ports_file_dir: {}", quoted(&folder.to_string_lossy())?));
+    }
+    if let Some(port) = plan.monitoring_port {
+        line(out, format_args!("http: \"127.0.0.1:{port}\""));
+    }
+    line(out, format_args!("max_payload: {MESSAGE_BYTES_MAX}"));
+    line(out, format_args!("max_control_line: {CONTROL_LINE_BYTES_MAX}"));
+    // A dead connection is noticed after two silent intervals.
+    line(out, format_args!("ping_interval: \"20s\"\nping_max: 2\nwrite_deadline: \"10s\""));
+    Ok(())
+}
+
+fn jetstream(out: &mut String, plan: &BrokerPlan) -> Result<(), PlanError> {
+    line(out, format_args!("jetstream: {{"));
+    line(out, format_args!("  store_dir: {}", quoted(&plan.store_dir.to_string_lossy())?));
+    line(out, format_args!("  max_mem: 67108864\n  max_file: {}", plan.store_bytes_max));
+    if plan.sync_always && plan.release >= SYNC_INTERVAL_SINCE {
+        line(out, format_args!("  sync_interval: always"));
+    }
+    line(out, format_args!("}}"));
+    Ok(())
+}
+
+fn hub_account(out: &mut String, plan: &BrokerPlan) {
+    line(out, format_args!("  {}: {{", subjects::HUB_ACCOUNT));
+    line(
+        out,
+        format_args!("    jetstream: {{max_mem: 67108864, max_file: {}}}", plan.store_bytes_max),
+    );
+    let publish = hub_publishes(plan);
+    users(out, &plan.hub_users, &publish, subjects::HUB_INBOX);
+    line(out, format_args!("    exports: ["));
+    for it in &plan.provinces {
+        for service in services(it.province) {
+            let account = subjects::account(it.province);
+            let stream = if service.streams { ", response_type: stream" } else { "" };
+            let subject = &service.subject;
+            line(
+                out,
+                format_args!(
+                    "      {{service: \"{subject}\"{stream}, accounts: [\"{account}\"]}}"
+                ),
+            );
+        }
+    }
+    line(out, format_args!("    ]\n  }}"));
+}
+
+/// What the hub may say. It can make streams, so that a wiped broker needs nobody; it cannot change,
+/// purge or delete one.
+fn hub_publishes(plan: &BrokerPlan) -> Vec<String> {
+    let mut allowed: Vec<String> =
+        ["INFO", "STREAM.CREATE.*", "STREAM.INFO.*", "CONSUMER.CREATE.>", "CONSUMER.INFO.*.*"]
+            .map(|it| format!("$JS.API.{it}"))
+            .into();
+    allowed.push(subjects::WORK_SUBJECTS.to_owned());
+    for it in &plan.provinces {
+        let stream = subjects::report_stream(it.province);
+        let consumer = subjects::REPORT_CONSUMER;
+        allowed.push(format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"));
+        allowed.push(format!("$JS.ACK.{stream}.{consumer}.>"));
+    }
+    allowed
+}
+
+struct Service {
+    /// As the hub's account knows it.
+    subject: String,
+    /// As the province's account calls it.
+    called: String,
+    /// Whether one request may have many answers.
+    streams: bool,
+}
+
+/// The four things that a province may ask of the hub's account.
+fn services(province: ProvinceCode) -> [Service; 4] {
+    let (work, consumer) = (subjects::WORK_STREAM, subjects::consumer(province));
+    let api = |verb: &str, streams| Service {
+        subject: format!("$JS.API.{verb}.{work}.{consumer}"),
+        // Under its own name the import is taken for the province's own JetStream, which it has not.
+        called: format!("{}.{verb}.{work}.{consumer}", subjects::PROVINCE_API_PREFIX),
+        streams,
+    };
+    let same = |subject: String| Service { called: subject.clone(), subject, streams: false };
+    [
+        same(subjects::report_of(province)),
+        api("CONSUMER.INFO", false),
+        api("CONSUMER.MSG.NEXT", true),
+        same(format!("$JS.ACK.{work}.{consumer}.>")),
+    ]
+}
+
+fn province_account(out: &mut String, it: &ProvinceUsers) {
+    line(out, format_args!("  {}: {{", subjects::account(it.province)));
+    line(
+        out,
+        format_args!(
+            "    limits: {{max_conn: {PROVINCE_CONNECTIONS_MAX}, \
+             max_subs: {PROVINCE_SUBSCRIPTIONS_MAX}, \
+             max_payload: {PROVINCE_MESSAGE_BYTES_MAX}}}"
+        ),
+    );
+    let services = services(it.province);
+    let publish: Vec<String> = services.iter().map(|it| it.called.clone()).collect();
+    users(out, &it.users, &publish, &subjects::inbox(it.province));
+    line(out, format_args!("    imports: ["));
+    for service in &services {
+        let (hub, subject) = (subjects::HUB_ACCOUNT, &service.subject);
+        let to = match service.called == *subject {
+            true => String::new(),
+            false => format!(", to: \"{}\"", service.called),
+        };
+        line(
+            out,
+            format_args!("      {{service: {{account: {hub}, subject: \"{subject}\"}}{to}}}"),
+        );
+    }
+    line(out, format_args!("    ]\n  }}"));
+}
+
+fn users(out: &mut String, keys: &[String], publish: &[String], inbox: &str) {
+    line(out, format_args!("    users: ["));
+    let publish: Vec<String> = publish.iter().map(|it| format!("\"{it}\"")).collect();
+    let publish = publish.join(", ");
+    for key in keys {
+        line(out, format_args!("      {{nkey: \"{key}\", permissions: {{"));
+        line(out, format_args!("        publish: {{allow: [{publish}]}}"));
+        line(out, format_args!("        subscribe: {{allow: [\"{inbox}.>\"]}}"));
+        line(out, format_args!("      }}}}"));
+    }
+    line(out, format_args!("    ]"));
+}
+
+fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
+    writeln!(out, "{text}").expect("writing into a String cannot fail");
+}
+
+fn quoted(text: &str) -> Result<String, PlanError> {
+    let bad = |it: char| matches!(it, '"' | '\\') || it.is_control();
+    if text.is_empty() || text.contains(bad) {
+        return Err(PlanError::Unquotable { given: text.chars().take(64).collect() });
+    }
+    Ok(format!("\"{text}\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::release::OLDEST;
+    use super::*;
+
+    fn user(nth: char) -> String {
+        format!("U{}", nth.to_string().repeat(55))
+    }
+
+    fn province(code: u8, nth: char) -> ProvinceUsers {
+        ProvinceUsers { province: ProvinceCode::new(code).unwrap(), users: vec![user(nth)] }
+    }
+
+    fn plan() -> BrokerPlan {
+        BrokerPlan {
+            release: OLDEST,
+            host: "127.0.0.1".into(),
+            port: None,
+            ports_dir: None,
+            monitoring_port: None,
+            store_dir: "/var/lib/hub/nats".into(),
+            store_bytes_max: 1 << 30,
+            sync_always: true,
+            hub_users: vec![user('H')],
+            provinces: vec![province(22, 'A'), province(23, 'B')],
+        }
+    }
+
+    #[test]
+    fn a_province_is_allowed_its_four_subjects_and_its_inbox_and_nothing_else() {
+        let text = render(&plan()).unwrap();
+        let account = text.split("  P22: {").nth(1).unwrap().split("  P23: {").next().unwrap();
+        let allowed: Vec<&str> = account.lines().filter(|it| it.contains("allow")).collect();
+        assert_eq!(
+            allowed,
+            [
+                "        publish: {allow: [\"hub.v1.report.22.>\", \
+                 \"HUBJS.API.CONSUMER.INFO.WORK.p22\", \"HUBJS.API.CONSUMER.MSG.NEXT.WORK.p22\", \
+                 \"$JS.ACK.WORK.p22.>\"]}",
+                "        subscribe: {allow: [\"_INBOX_p22.>\"]}",
+            ]
+        );
+        assert!(!account.contains("23"), "nothing of another province in its account");
+    }
+
+    #[test]
+    fn the_hub_itself_can_neither_purge_nor_delete() {
+        let text = render(&plan()).unwrap();
+        for verb in ["PURGE", "DELETE", "MSG.GET", "UPDATE", "deny", "\">\"", "no_auth"] {
+            assert!(!text.contains(verb), "{verb}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_does_not_know_the_setting_is_not_given_it() {
+        let mut plan = plan();
+        assert!(!render(&plan).unwrap().contains("sync_interval"));
+        plan.release = SYNC_INTERVAL_SINCE;
+        assert!(render(&plan).unwrap().contains("sync_interval: always"));
+        plan.sync_always = false;
+        assert!(!render(&plan).unwrap().contains("sync_interval"));
+    }
+
+    #[test]
+    fn what_could_break_out_of_its_quotes_is_refused() {
+        for (spoil, expected) in [
+            (
+                (|it: &mut BrokerPlan| it.hub_users[0] = "U\"}".into()) as fn(&mut BrokerPlan),
+                "not the public nkey",
+            ),
+            (|it| it.host = "a\" port: 1".into(), "cannot be written"),
+            (|it| it.store_dir = "/a\nb".into(), "cannot be written"),
+            (|it| it.provinces.push(province(22, 'C')), "province 22 is listed twice"),
+            (|it| it.hub_users.push(user('A')), "is used twice"),
+        ] {
+            let mut plan = plan();
+            spoil(&mut plan);
+            let error = render(&plan).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}
