@@ -17,6 +17,7 @@ pub mod clock;
 pub mod deadline_watch;
 pub mod intake;
 pub mod log;
+pub mod nats;
 pub mod quarantine;
 pub mod registrar;
 pub mod router;

@@ -1,1 +1,3 @@
-//! Placeholder.
+//! Proof, from outside: one binary, so that it links once.
+
+mod broker;

@@ -1,1 +1,3 @@
-//! Placeholder.
+//! The stage: real brokers, fake ends, a clock we turn by hand.
+
+pub mod broker;

@@ -1,7 +1,7 @@
 //! The hub's connection to the broker: endless, jittered, observable, and silent about payloads.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_nats::jetstream::{self, context::ContextBuilder};

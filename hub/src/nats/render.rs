@@ -172,9 +172,7 @@ fn hub_account(out: &mut String, plan: &BrokerPlan) {
             let subject = &service.subject;
             line(
                 out,
-                format_args!(
-                    "      {{service: \"{subject}\"{stream}, accounts: [\"{account}\"]}}"
-                ),
+                format_args!("      {{service: \"{subject}\"{stream}, accounts: [\"{account}\"]}}"),
             );
         }
     }

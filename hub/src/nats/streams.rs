@@ -125,7 +125,9 @@ pub enum StreamsError {
         source: stream::ConsumerError,
     },
     /// One exists with settings that would lose or mix up messages. It is not touched.
-    #[error("{what} has {setting} {found_and_wanted}\n(an operator must remove it; the log will fill it again)")]
+    #[error(
+        "{what} has {setting} {found_and_wanted}\n(an operator must remove it; the log will fill it again)"
+    )]
     Harmful {
         /// `WORK`, or `WORK/p22` for a consumer.
         what: String,
@@ -209,10 +211,7 @@ fn common() -> stream::Config {
 /// The only thing a province can read.
 pub fn work_consumer(province: ProvinceCode, limits: &StreamLimits) -> pull::Config {
     let name = subjects::consumer(province);
-    pull::Config {
-        filter_subject: subjects::work_of(province),
-        ..durable(name, limits)
-    }
+    pull::Config { filter_subject: subjects::work_of(province), ..durable(name, limits) }
 }
 
 /// The hub's own reader on a report stream.

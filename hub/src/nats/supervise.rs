@@ -255,10 +255,8 @@ impl Broker {
     /// Signals are sent by the server's own program: the standard library has none.
     async fn signal(&self, name: &str) {
         let Some(id) = self.process_id() else { return };
-        let sent = Command::new(&self.binary)
-            .args(["--signal", &format!("{name}={id}")])
-            .output()
-            .await;
+        let sent =
+            Command::new(&self.binary).args(["--signal", &format!("{name}={id}")]).output().await;
         match sent {
             Ok(ran) if ran.status.success() => {}
             Ok(ran) => warn!(status = %ran.status, "nats-server did not take the signal {name}"),
