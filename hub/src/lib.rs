@@ -19,6 +19,7 @@ pub mod intake;
 pub mod log;
 pub mod nats;
 pub mod quarantine;
+pub mod reference;
 pub mod registrar;
 pub mod router;
 pub mod vault;
