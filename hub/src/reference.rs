@@ -178,6 +178,11 @@ mod tests {
         }
         assert_eq!(links, BTreeMap::from([((51, 50), 43), ((44, 46), 22)]));
         assert_eq!(codes.len(), 63);
+        // 511422 was 丰都县 (now Chongqing) until 1997 and 彭山县 (Sichuan) from 2000 to 2014: the
+        // code alone does not say where the file is, so it is refused rather than guessed.
+        let given_out_twice: DivisionCode = "511422".parse().unwrap();
+        assert!(codes.remove(&given_out_twice));
+        assert_eq!(routes.province_of_division(given_out_twice), Err(Refusal::UnknownDivision));
         for code in codes.into_iter().filter(|it| !routes.current.contains(it)) {
             let (province, reason) = routes.province_of_division(code).unwrap();
             let expected = if code.province_part() == 51 { 50 } else { 46 };
