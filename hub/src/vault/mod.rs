@@ -12,10 +12,8 @@ use std::sync::Arc;
 use events::ids::{CaseId, EventId};
 use events::proof::Digest;
 
-pub use sealing::Sealer;
-
 use keys::KeyFile;
-use sealing::{Reader, Shared};
+use sealing::{Maker, Reader, Shared};
 use wrapping::WrappingKey;
 
 /// Where the vault's two files are, and whose they are.
@@ -40,7 +38,8 @@ impl Vault {
         let file = KeyFile::open(&config.keys_path, &config.origin, &key)?;
         let reading = KeyFile::open_to_read(&config.keys_path, &config.origin, &key)?;
         let shared = Shared::new(config.origin, key);
-        Ok((Sealer::new(shared.clone(), file), Arc::new(Reader::new(shared, reading))))
+        let sealer = Maker::new(shared.clone(), file);
+        Ok((Box::new(sealer), Arc::new(Reader::new(shared, reading))))
     }
 
     /// Opens only the reading side, e.g. beside a running hub. It may keep a key in memory for as
@@ -160,5 +159,7 @@ pub trait OpenPersonal: Send + Sync {
     fn open_stray(&self, label: &str, sealed: &[u8]) -> Option<Vec<u8>>;
 }
 
+/// The one sealer.
+pub type Sealer = Box<dyn SealPersonal>;
 /// Shared opener.
 pub type Opener = Arc<dyn OpenPersonal>;

@@ -87,14 +87,14 @@ impl Shared {
 }
 
 /// The side that seals and makes keys; there is one, in the registrar's thread.
-pub struct Sealer {
+pub(super) struct Maker {
     shared: Arc<Shared>,
     file: KeyFile,
     /// Wrapped, waiting for `make_durable`.
     made: Vec<(CaseId, Vec<u8>)>,
 }
 
-impl Sealer {
+impl Maker {
     pub(super) fn new(shared: Arc<Shared>, file: KeyFile) -> Self {
         Self { shared, file, made: Vec::new() }
     }
@@ -110,7 +110,7 @@ impl Sealer {
     }
 }
 
-impl SealPersonal for Sealer {
+impl SealPersonal for Maker {
     fn seal(&mut self, case: CaseId, event: EventId, plain: &[u8]) -> Result<Vec<u8>, VaultError> {
         let key = self.key_or_make(case)?;
         Ok(seal::seal(&key, *random::<12>(), &self.shared.associated(case, event), plain))
