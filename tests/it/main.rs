@@ -1,3 +1,5 @@
 //! Proof, from outside: one binary, so that it links once.
 
+mod attacks;
 mod broker;
+mod naive;

@@ -5,6 +5,7 @@
 //! Wipe the broker's store while it runs: `streams::ensure` and the log bring everything back.
 
 pub mod connect;
+pub mod differences;
 pub mod keys;
 pub mod release;
 pub mod render;
