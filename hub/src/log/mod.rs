@@ -6,6 +6,9 @@ pub mod contract;
 pub mod memory;
 pub mod sqlite;
 
+mod batch;
+pub mod columns;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use events::envelope::{Envelope, Position, Recorded, Version};
@@ -124,6 +127,10 @@ pub trait EventLog: ReadLog {
     ) -> Result<Vec<Result<Vec<Recorded>, Conflict>>, AppendError>;
     /// The writer's epoch: one more than the last writer's.
     fn epoch(&self) -> u64;
+    /// Tidies up while nobody waits. Need not be called; called often, it costs little.
+    fn rest(&mut self) -> Result<(), AppendError> {
+        Ok(())
+    }
 }
 
 /// Readers for whoever wants to read for a moment; kept for the next.

@@ -1,0 +1,180 @@
+//! Rows back to events. Nothing that is read is believed: each row's hash is computed again.
+
+use std::str::FromStr as _;
+
+use events::envelope::{Evidence, Position, Recorded, Version};
+use events::ids::{CaseId, StreamName};
+use events::proof::Hash;
+use events::proof::chain::Link;
+use events::wire::event_from_bytes;
+use jiff::Timestamp;
+use rusqlite::types::{FromSqlError, ValueRef};
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Params, Row};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use super::append::StoredName;
+use crate::log::columns::{self, Columns};
+use crate::log::{ReadError, SenderKey};
+
+/// How many prepared statements a connection keeps.
+pub(super) const STATEMENTS_KEPT_MAX: usize = 32;
+
+const COLUMNS: &str = "position, name, version, recorded_at, epoch, event_id, kind, actor, body,
+    sealed, evidence, evidence_signature, previous_hash, hash";
+
+fn failed(what: &'static str) -> impl Fn(rusqlite::Error) -> ReadError {
+    move |source| ReadError::Store { what, source: Box::new(source) }
+}
+
+pub(super) fn stream(
+    connection: &Connection,
+    origin: &str,
+    stream: &StreamName,
+) -> Result<Vec<Recorded>, ReadError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM stream CROSS JOIN event USING (stream_ref)
+         WHERE name = ?1 ORDER BY version"
+    );
+    let statement = connection.prepare_cached(&sql).map_err(failed("a story"))?;
+    rows(statement, origin, [StoredName(stream)], "a story")
+}
+
+pub(super) fn all(
+    connection: &Connection,
+    origin: &str,
+    after: Position,
+    count_max: usize,
+) -> Result<Vec<Recorded>, ReadError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM event CROSS JOIN stream USING (stream_ref)
+         WHERE position > ?1 ORDER BY position LIMIT ?2"
+    );
+    let statement = connection.prepare_cached(&sql).map_err(failed("the log"))?;
+    let limits = [after.0, count_max as u64].map(|it| i64::try_from(it).unwrap_or(i64::MAX));
+    rows(statement, origin, limits, "the log")
+}
+
+fn rows(
+    mut statement: CachedStatement<'_>,
+    origin: &str,
+    params: impl Params,
+    what: &'static str,
+) -> Result<Vec<Recorded>, ReadError> {
+    let mut rows = statement.query(params).map_err(failed(what))?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next().map_err(failed(what))? {
+        all.push(recorded(origin, row)?);
+    }
+    Ok(all)
+}
+
+pub(super) fn head(connection: &Connection) -> Result<Option<(Position, Hash)>, ReadError> {
+    let sql = "SELECT position, hash FROM event ORDER BY position DESC LIMIT 1";
+    let mut statement = connection.prepare_cached(sql).map_err(failed("the head"))?;
+    let head = statement.query_row([], |row| {
+        let position: i64 = row.get(0)?;
+        Ok((Position(position.unsigned_abs()), Hash(row.get(1)?)))
+    });
+    head.optional().map_err(failed("the head"))
+}
+
+pub(super) fn key(
+    connection: &Connection,
+    origin: &str,
+    key: &SenderKey,
+) -> Result<Option<StreamName>, ReadError> {
+    let sql = "SELECT name, seal FROM sender_key JOIN stream USING (stream_ref) WHERE key = ?1";
+    let mut statement = connection.prepare_cached(sql).map_err(failed("a key"))?;
+    let found = statement
+        .query_row([key.0], |row| Ok((stream_name(row.get_ref(0)?)?, row.get::<_, [u8; 16]>(1)?)));
+    match found.optional().map_err(failed("a key"))? {
+        None => Ok(None),
+        Some((stream, seal)) if seal == key_seal(origin, key, &stream.to_string()) => {
+            Ok(Some(stream))
+        }
+        Some(_) => Err(ReadError::Store { what: "a key", source: "its seal does not fit".into() }),
+    }
+}
+
+/// What a key's row carries, so that a changed byte shows: it is no part of the chain.
+pub(crate) fn key_seal(origin: &str, key: &SenderKey, stream: &str) -> [u8; 16] {
+    let mut sha = Sha256::new_with_prefix(b"hub-sender-key-v1");
+    sha.update((origin.len() as u64).to_be_bytes());
+    sha.update(origin);
+    sha.update(key.0);
+    sha.update(stream);
+    let mut seal = [0; 16];
+    seal.copy_from_slice(&sha.finalize()[..16]);
+    seal
+}
+
+/// A stream's name from its column.
+pub(crate) fn stream_name(value: ValueRef<'_>) -> rusqlite::Result<StreamName> {
+    let name = match value {
+        ValueRef::Blob(id) => Uuid::from_slice(id).ok().map(|it| StreamName::Case(CaseId(it))),
+        ValueRef::Text(name) => std::str::from_utf8(name)
+            .ok()
+            .and_then(|it| StreamName::from_str(it).ok())
+            .filter(|it| !matches!(it, StreamName::Case(_))),
+        _ => None,
+    };
+    name.ok_or_else(|| FromSqlError::InvalidType.into())
+}
+
+fn recorded(origin: &str, row: &Row<'_>) -> Result<Recorded, ReadError> {
+    let position: i64 = row.get(0).map_err(failed("a position"))?;
+    let position = Position(position.unsigned_abs());
+    let damaged = |why: String| ReadError::Damaged { position, why };
+    let shape = |error: rusqlite::Error| damaged(format!("a column is misshapen: {error}"));
+    let number = |at| row.get::<_, i64>(at).map(i64::unsigned_abs).map_err(shape);
+    let text = |at| row.get_ref(at).and_then(|it| Ok(it.as_str()?)).map_err(shape);
+    let bytes = |at| row.get_ref(at).and_then(|it| Ok(it.as_blob()?)).map_err(shape);
+    let maybe = |at| row.get_ref(at).and_then(|it| Ok(it.as_blob_or_null()?)).map_err(shape);
+    let stream = row.get_ref(1).and_then(stream_name).map_err(shape)?.to_string();
+    let recorded_at_us: i64 = row.get(3).map_err(shape)?;
+    let signature = row.get_ref(11).and_then(|it| Ok(it.as_str_or_null()?)).map_err(shape)?;
+    let event_id = Uuid::from_slice(bytes(5)?).map_err(|it| damaged(it.to_string()))?;
+    let hash = |at| row.get(at).map(Hash).map_err(shape);
+    let body = bytes(8)?;
+    let link = Link {
+        origin,
+        position: position.0,
+        stream: &stream,
+        version: number(2)?,
+        recorded_at: recorded_at_us,
+        epoch: number(4)?,
+        previous: hash(12)?,
+        body,
+        sealed: maybe(9)?,
+        evidence: maybe(10)?,
+        evidence_signature: signature,
+    };
+    let stored = hash(13)?;
+    if link.hash() != stored {
+        return Err(damaged("its hash is another one".to_owned()));
+    }
+    let written = Columns { event_id, stream: &stream, kind: text(6)?, actor: text(7)? };
+    if let Some(why) = columns::contradiction(&written, body) {
+        return Err(damaged(why.to_owned()));
+    }
+    let mut envelope = event_from_bytes(body).map_err(|it| damaged(it.to_string()))?;
+    envelope.sealed = link.sealed.map(<[u8]>::to_vec);
+    envelope.evidence = match (link.evidence, signature) {
+        (Some(bytes), Some(signature)) => {
+            Some(Evidence { bytes: bytes.to_vec(), signature: signature.to_owned() })
+        }
+        _ => None,
+    };
+    Ok(Recorded {
+        position,
+        version: Version(link.version),
+        recorded_at: Timestamp::from_microsecond(recorded_at_us)
+            .map_err(|it| damaged(it.to_string()))?,
+        epoch: link.epoch,
+        previous: link.previous,
+        hash: stored,
+        body: body.to_vec(),
+        envelope,
+    })
+}
