@@ -9,7 +9,7 @@
 //! 4  web  intake  router  deadline_watch  audit
 //! 3  registrar  views
 //! 2  log  vault  quarantine  nats  reference
-//! 1  clock  wake  listen  telemetry
+//! 1  clock  wake  listen  telemetry  signer
 //! ```
 
 pub mod audit;
@@ -22,6 +22,7 @@ pub mod quarantine;
 pub mod reference;
 pub mod registrar;
 pub mod router;
+pub mod signer;
 pub mod vault;
 pub mod views;
 pub mod wake;

@@ -1,0 +1,306 @@
+//! What provinces say. Acknowledged only after it is on record, refused for good, or kept as a stray.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use events::case::CaseEvent;
+use events::envelope::{Actor, Event, Recorded};
+use events::ids::{CaseId, ProvinceCode, ReportId, RequestId, StreamName};
+use events::work::ReportReceipt;
+use hub_core::command::Command;
+use hub_core::refusal::Refusal;
+use tokio::sync::mpsc;
+use tracing::{error, warn};
+
+use crate::clock::Clock;
+use crate::intake::examine::{Examined, Incoming, examine};
+use crate::log::Readers;
+use crate::quarantine::{Quarantine, Stray};
+use crate::registrar::{Answer, Ask, Registrar, Unavailable, What};
+use crate::vault::Opener;
+use crate::views::membership::Membership;
+
+/// First wait when the registrar cannot take reports now; it doubles.
+const AGAIN_FIRST: Duration = Duration::from_millis(50);
+/// Longest wait when the registrar cannot take reports now.
+const AGAIN_MAX: Duration = Duration::from_secs(5);
+/// Longest subject that is kept with a stray, in characters.
+const SUBJECT_CHARACTERS_MAX: usize = 256;
+
+/// A message of the broker, owned.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// Where it was published.
+    pub subject: String,
+    /// Its headers.
+    pub headers: Option<async_nats::HeaderMap>,
+    /// Its exact bytes.
+    pub payload: Bytes,
+}
+
+/// What becomes of a message at the broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It is on record, refused for good, or known: acknowledge it.
+    Acknowledge,
+    /// It can never be taken in and is kept as a stray: never deliver it again.
+    Terminate,
+    /// Its predecessor is not there yet: keep it at hand, unacknowledged.
+    Hold {
+        /// For which case.
+        case: CaseId,
+        /// Its number.
+        number: u64,
+    },
+    /// Nothing can be said about it now: let the broker deliver it again.
+    Leave,
+}
+
+/// What became of one message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settled {
+    /// At the broker.
+    pub fate: Fate,
+    /// In the metrics.
+    pub outcome: &'static str,
+    /// The case whose story went on, for whose sake reports may be held.
+    pub went_on: Option<CaseId>,
+}
+
+impl Settled {
+    const fn of(fate: Fate, outcome: &'static str) -> Self {
+        Self { fate, outcome, went_on: None }
+    }
+    const LEFT: Self = Self::of(Fate::Leave, "left");
+}
+
+/// The desk at which reports are taken in. One for all provinces; no broker in sight.
+pub struct ReportDesk {
+    /// The log that reports must name.
+    pub origin: String,
+    /// By which keys provinces are known.
+    pub membership: Membership,
+    /// The only road into the log.
+    pub registrar: Registrar,
+    /// Reads a report's place when it is known already.
+    pub readers: Readers,
+    /// Where strays are kept.
+    pub quarantine: Quarantine,
+    /// Seals strays.
+    pub opener: Opener,
+    /// What time it is.
+    pub clock: Clock,
+    /// Where receipts go.
+    pub receipts: mpsc::Sender<(ProvinceCode, ReportReceipt)>,
+}
+
+/// An answer about a report, before anything is told to anybody.
+enum Verdict {
+    Receipt(ReportReceipt, &'static str),
+    Early {
+        case: CaseId,
+        number: u64,
+    },
+    /// A reason for the quarantine; a receipt only for who can be trusted to be the sender.
+    Stray(&'static str, Option<ReportReceipt>),
+    Unknown,
+}
+
+impl ReportDesk {
+    /// Takes in a batch from the stream of `province`; answers in order. Again: the same receipts.
+    pub async fn take(&self, province: ProvinceCode, batch: &[Message]) -> Vec<Settled> {
+        let mut verdicts: Vec<Option<Verdict>> = Vec::with_capacity(batch.len());
+        let (mut places, mut examined) = (Vec::new(), Vec::new());
+        for (place, message) in batch.iter().enumerate() {
+            let Message { subject, headers, payload } = message;
+            let incoming = Incoming { subject, headers: headers.as_ref(), payload };
+            match examine(incoming, province, &self.origin, &self.membership) {
+                Ok(report) => {
+                    verdicts.push(None);
+                    places.push(place);
+                    examined.push(report);
+                }
+                Err(fault) => verdicts.push(Some(Verdict::Stray(fault.code(), None))),
+            }
+        }
+        let answers = self.ask_patiently(province, &examined).await;
+        for ((place, report), answer) in places.into_iter().zip(&examined).zip(answers) {
+            verdicts[place] = Some(self.judge(report, answer).await);
+        }
+        let verdicts = verdicts.into_iter().map(|it| it.unwrap_or(Verdict::Unknown)).collect();
+        self.settle(province, batch, verdicts).await
+    }
+
+    /// Asks until the registrar answers; only when it has stopped there is no answer.
+    async fn ask_patiently(
+        &self,
+        province: ProvinceCode,
+        reports: &[Examined],
+    ) -> Vec<Result<Answer, Unavailable>> {
+        let mut answers: Vec<Result<Answer, Unavailable>> =
+            reports.iter().map(|_| Err(Unavailable::Busy)).collect();
+        let mut wait = AGAIN_FIRST;
+        loop {
+            let open: Vec<usize> = (0..reports.len())
+                .filter(|it| matches!(answers[*it], Err(Unavailable::Busy | Unavailable::Full)))
+                .collect();
+            if open.is_empty() {
+                return answers;
+            }
+            let asks = open.iter().map(|it| record(province, &reports[*it])).collect();
+            for (place, answer) in open.iter().zip(self.registrar.ask_all(asks).await) {
+                answers[*place] = answer;
+            }
+            let unavailable = answers.iter().find_map(|it| it.as_ref().err());
+            let Some(why) = unavailable.filter(|it| **it != Unavailable::Stopped) else {
+                return answers;
+            };
+            warn!(province.code = %province, %why, "reports of {province} wait for the registrar");
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(AGAIN_MAX);
+        }
+    }
+
+    async fn judge(&self, report: &Examined, answer: Result<Answer, Unavailable>) -> Verdict {
+        let (id, case) = (report.message.id, report.message.report.case);
+        match answer {
+            Err(_stopped) => Verdict::Unknown,
+            Ok(Answer::Recorded(events)) => match receipt(id, case, &events) {
+                Some(receipt) => Verdict::Receipt(receipt, "recorded"),
+                None => self.known(id, case, "recorded").await,
+            },
+            Ok(Answer::NothingNew(events)) => match receipt(id, case, &events) {
+                Some(receipt) => Verdict::Receipt(receipt, "known"),
+                None => self.known(id, case, "known").await,
+            },
+            Ok(Answer::Refused(Refusal::ReportTooEarly { number, .. })) => {
+                Verdict::Early { case, number }
+            }
+            Ok(Answer::Refused(refusal)) => {
+                let refused = Some(refusal.code().to_owned());
+                let receipt =
+                    ReportReceipt { report: id, case, position: None, hash: None, refused };
+                Verdict::Stray(refusal.code(), Some(receipt))
+            }
+        }
+    }
+
+    /// The receipt of a report whose place only the log can tell.
+    async fn known(&self, report: ReportId, case: CaseId, outcome: &'static str) -> Verdict {
+        let stream = StreamName::Case(case);
+        match self.readers.read_aside(move |log| log.read_stream(&stream)).await {
+            Ok(story) => {
+                // A fact that was on record before this report said it again has no place of its own.
+                let nothing =
+                    ReportReceipt { report, case, position: None, hash: None, refused: None };
+                Verdict::Receipt(receipt(report, case, &story).unwrap_or(nothing), outcome)
+            }
+            Err(error) => {
+                error!(case.id = %case, %error, "cannot read the story of case {case}");
+                Verdict::Unknown
+            }
+        }
+    }
+
+    /// Strays are kept first, then receipts go out; only then may the broker forget the messages.
+    async fn settle(
+        &self,
+        province: ProvinceCode,
+        batch: &[Message],
+        verdicts: Vec<Verdict>,
+    ) -> Vec<Settled> {
+        let kept = self.keep_strays(province, batch, &verdicts).await;
+        let mut settled = Vec::with_capacity(verdicts.len());
+        for verdict in verdicts {
+            settled.push(match verdict {
+                Verdict::Unknown => Settled::LEFT,
+                Verdict::Early { case, number } => Settled::of(Fate::Hold { case, number }, "held"),
+                Verdict::Stray(..) if !kept => Settled::LEFT,
+                Verdict::Stray(reason, None) => Settled::of(Fate::Terminate, reason),
+                Verdict::Stray(reason, Some(receipt)) => {
+                    self.hand_out(province, receipt, reason, None).await
+                }
+                Verdict::Receipt(receipt, outcome) => {
+                    let case = Some(receipt.case);
+                    self.hand_out(province, receipt, outcome, case).await
+                }
+            });
+        }
+        settled
+    }
+
+    async fn hand_out(
+        &self,
+        province: ProvinceCode,
+        receipt: ReportReceipt,
+        outcome: &'static str,
+        went_on: Option<CaseId>,
+    ) -> Settled {
+        match self.receipts.send((province, receipt)).await {
+            Ok(()) => Settled { fate: Fate::Acknowledge, outcome, went_on },
+            // Nobody sends receipts any more: the hub is stopping, and the report comes again.
+            Err(_closed) => Settled { went_on, ..Settled::LEFT },
+        }
+    }
+
+    async fn keep_strays(
+        &self,
+        province: ProvinceCode,
+        batch: &[Message],
+        verdicts: &[Verdict],
+    ) -> bool {
+        let at = self.clock.now();
+        let stray = |(message, verdict): (&Message, &Verdict)| {
+            let Verdict::Stray(reason, _) = verdict else { return None };
+            let source = format!("province:{province}");
+            let sealed = self.opener.seal_stray(&source, &message.payload);
+            let subject = message.subject.chars().take(SUBJECT_CHARACTERS_MAX).collect();
+            Some(Stray { at, source, subject, reason: (*reason).to_owned(), sealed })
+        };
+        let strays: Vec<Stray> = batch.iter().zip(verdicts).filter_map(stray).collect();
+        if strays.is_empty() {
+            return true;
+        }
+        let (quarantine, count) = (self.quarantine.clone(), strays.len());
+        let kept = tokio::task::spawn_blocking(move || quarantine.keep(&strays)).await;
+        match kept {
+            Ok(Ok(())) => true,
+            Ok(Err(error)) => {
+                error!(province.code = %province, count, %error, "cannot keep strays of {province}");
+                false
+            }
+            Err(_died) => false,
+        }
+    }
+}
+
+fn record(province: ProvinceCode, report: &Examined) -> Ask {
+    // The id is needed only if the report leads to a new route; drawn here, because rules draw none.
+    let next_request = RequestId(uuid::Uuid::from_bytes(rand::random()));
+    Ask {
+        actor: Actor::Province(province),
+        occurred_at: report.message.occurred_at,
+        caused_by: Some(report.message.id.0),
+        what: What::Case {
+            case: report.message.report.case,
+            command: Command::Record { message: report.message.clone(), next_request },
+            personal: None,
+            evidence: Some(report.evidence.clone()),
+            key: None,
+        },
+    }
+}
+
+/// Where `report` stands among `events`, and whether it was refused there.
+pub fn receipt(report: ReportId, case: CaseId, events: &[Recorded]) -> Option<ReportReceipt> {
+    let recorded = events.iter().find(|it| it.envelope.caused_by == Some(report.0))?;
+    let refused = match &recorded.envelope.event {
+        Event::Case(CaseEvent::ReportRefused(it)) => Some(it.code.clone()),
+        Event::Case(CaseEvent::ConflictingDecision(_)) => {
+            Some(Refusal::ConflictingDecision.code().to_owned())
+        }
+        _ => None,
+    };
+    let (position, hash) = (Some(recorded.position.0), Some(recorded.hash));
+    Some(ReportReceipt { report, case, position, hash, refused })
+}

@@ -1,0 +1,1 @@
+//! Results back to the national systems until they have confirmed them.
