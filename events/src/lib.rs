@@ -4,7 +4,8 @@
 //!
 //! 1. [`ids`]: what things are called: cases, events, reports, provinces, streams.
 //! 2. [`case`]: what can happen to a case, from `CaseSubmitted` to `CaseArchived`.
-//! 3. [`report`]: what a province can tell us, and [`work`]: what we hand to a province.
+//! 3. [`report`]: what a province can tell us, [`work`]: what we hand to a province, and
+//!    [`feedback`]: what a national system is told in the end.
 //! 4. [`province`], [`reference`], [`keeping`]: membership, published rules, the log itself.
 //! 5. [`envelope`]: an event as it is proposed and as the log holds it.
 //! 6. [`wire`]: CloudEvents JSON in and out. [`subjects`]: every NATS name, once.
@@ -16,6 +17,7 @@
 
 pub mod case;
 pub mod envelope;
+pub mod feedback;
 pub mod ids;
 pub mod keeping;
 pub mod proof;

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::case::CaseEvent;
 use crate::envelope::{Envelope, Event};
+use crate::feedback::Feedback;
 use crate::ids::{EventId, ReportId, StreamName};
 use crate::keeping::KeepingEvent;
 use crate::province::ProvinceEvent;
@@ -197,6 +198,21 @@ pub fn work_to_bytes(id: Uuid, time: Timestamp, work: &Work) -> Vec<u8> {
 pub fn receipts_to_bytes(id: Uuid, time: Timestamp, receipts: &Receipts) -> Vec<u8> {
     let data = serde_json::value::to_raw_value(receipts).expect("plain structs always serialize");
     to_bytes(id, "hub", "receipts.v1", &format!("province-{}", receipts.province), time, None, data)
+}
+
+/// Feedback as the hub sends it. `id` is that of the event that ended the case: the same again is the same.
+pub fn feedback_to_bytes(id: EventId, feedback: &Feedback) -> Vec<u8> {
+    let data = serde_json::value::to_raw_value(feedback).expect("plain structs always serialize");
+    let kind = format!("feedback.{}.v1", feedback.ending.token());
+    to_bytes(
+        id.0,
+        "hub",
+        &kind,
+        &format!("case-{}", feedback.case),
+        feedback.recorded_at,
+        None,
+        data,
+    )
 }
 
 /// What the hub sends to a province.
