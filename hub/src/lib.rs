@@ -27,3 +27,4 @@ pub mod vault;
 pub mod views;
 pub mod wake;
 pub mod web;
+pub mod words;

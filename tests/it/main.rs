@@ -3,4 +3,3 @@
 mod attacks;
 mod broker;
 mod naive;
-mod tidy;

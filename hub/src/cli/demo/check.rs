@@ -1,0 +1,189 @@
+//! The demo checks itself: what the national system holds in its hands against what the log says.
+
+use std::collections::{BTreeMap, HashMap};
+
+use events::case::CaseEvent;
+use events::envelope::{Event, Position, Recorded};
+use events::ids::{CaseId, StreamName};
+use events::vocabulary::Outcome;
+use events::work::SubmissionReceipt;
+use serde::Serialize;
+
+use crate::log::{ReadError, Readers};
+
+/// Events read at once.
+const READ_AT_ONCE: usize = 2_000;
+
+/// What one case came to.
+#[derive(Debug, Default)]
+struct Told {
+    submitted: Option<(u64, events::proof::Hash)>,
+    province: String,
+    submissions: u32,
+    acceptances: u32,
+    ends: u32,
+    end: Option<&'static str>,
+    stage: &'static str,
+    due: Option<String>,
+    overdue: bool,
+    conflicts: u32,
+}
+
+/// The summary; `--json` prints it as it is.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Summary {
+    pub(super) seed: u64,
+    pub(super) broker: String,
+    pub(super) provinces: usize,
+    pub(super) real_seconds: u64,
+    pub(super) told_hours: u64,
+    /// Receipts in the hands of the national system, one a case.
+    pub(super) acknowledged: usize,
+    /// Requests refused as they should be.
+    pub(super) refused: u64,
+    /// Repetitions answered with the first receipt.
+    pub(super) same_again: u64,
+    /// Requests sent again because nothing came back.
+    pub(super) retried: u64,
+    /// Answers nobody expected.
+    pub(super) surprises: Vec<String>,
+    pub(super) approved: usize,
+    pub(super) denied: usize,
+    pub(super) declined: usize,
+    pub(super) withdrawn: usize,
+    pub(super) lapsed: usize,
+    pub(super) open: usize,
+    /// Why open cases are open.
+    pub(super) open_because: BTreeMap<String, usize>,
+    /// Receipts whose case the log does not have as the receipt says.
+    pub(super) lost: usize,
+    /// Cases submitted, accepted or ended more than once, and applications recorded twice.
+    pub(super) doubled: usize,
+    /// Second, different decisions: kept, never applied.
+    pub(super) conflicting_decisions_kept: u32,
+    pub(super) breaches: BTreeMap<String, usize>,
+    pub(super) events: u64,
+    /// `ok`, or what is wrong.
+    pub(super) verify: String,
+    /// `equal`, or which view differs.
+    pub(super) replay: String,
+}
+
+impl Summary {
+    /// Whether everything that was promised was kept.
+    pub(super) fn holds(&self) -> bool {
+        self.lost == 0
+            && self.doubled == 0
+            && self.surprises.is_empty()
+            && self.verify == "ok"
+            && self.replay == "equal"
+            && self.acknowledged > 0
+            && self.acknowledged == self.approved + self.denied + self.declined + self.withdrawn + self.lapsed + self.open
+    }
+}
+
+/// Reads the whole log and settles the account.
+pub(super) fn settle(
+    readers: &Readers, receipts: &[(String, SubmissionReceipt)], summary: &mut Summary,
+) -> Result<(), ReadError> {
+    let mut cases: HashMap<CaseId, Told> = HashMap::new();
+    let mut references: HashMap<String, u32> = HashMap::new();
+    let mut after = Position(0);
+    loop {
+        let page = readers.read(|log| log.read_all(after, READ_AT_ONCE))?;
+        let Some(last) = page.last() else { break };
+        after = last.position;
+        for recorded in &page {
+            take(recorded, &mut cases, &mut references, summary);
+        }
+    }
+    summary.events = after.0;
+    let mut seen: HashMap<CaseId, &SubmissionReceipt> = HashMap::new();
+    for (_, receipt) in receipts {
+        let told = cases.get(&receipt.case_id);
+        let kept = told.is_some_and(|it| it.submitted == Some((receipt.position, receipt.hash)));
+        // The same case twice is the same receipt; anything else is one case too many.
+        let same = seen.insert(receipt.case_id, receipt).is_none_or(|first| first == receipt);
+        summary.lost += usize::from(!kept);
+        summary.doubled += usize::from(!same);
+    }
+    summary.acknowledged = seen.len();
+    summary.doubled += references.values().filter(|it| **it > 1).count();
+    for told in cases.values() {
+        count(told, summary);
+    }
+    Ok(())
+}
+
+fn take(
+    recorded: &Recorded, cases: &mut HashMap<CaseId, Told>, references: &mut HashMap<String, u32>,
+    summary: &mut Summary,
+) {
+    let (StreamName::Case(id), Event::Case(event)) = (recorded.envelope.stream, &recorded.envelope.event) else {
+        return;
+    };
+    let told = cases.entry(id).or_default();
+    match event {
+        CaseEvent::CaseSubmitted(it) => {
+            told.submitted = Some((recorded.position.0, recorded.hash));
+            told.submissions += 1;
+            told.stage = "waiting for delivery";
+            told.due = Some(it.due.day.to_string());
+            if let Some(reference) = &it.client_reference {
+                *references.entry(reference.clone()).or_default() += 1;
+            }
+        }
+        CaseEvent::CaseRouted(it) => told.province = it.province.to_string(),
+        CaseEvent::CaseDelivered(_) if told.stage == "waiting for delivery" => told.stage = "with the office, not yet accepted",
+        CaseEvent::CorrectionRequested(_) => told.stage = "waiting for the applicant's correction",
+        CaseEvent::CaseAccepted(it) => {
+            told.acceptances += 1;
+            told.stage = "accepted, not yet decided";
+            told.due = Some(it.due.day.to_string());
+        }
+        CaseEvent::ClockSuspended(_) => told.stage = "in a special procedure",
+        CaseEvent::ClockResumed(_) => told.stage = "accepted, not yet decided",
+        CaseEvent::CaseParked(_) => told.stage = "parked for an operator",
+        CaseEvent::CaseCompleted(it) => {
+            let outcome = if it.outcome == Outcome::Approved { "approved" } else { "denied" };
+            told.end(outcome);
+        }
+        CaseEvent::CaseDeclined(_) => told.end("declined"),
+        CaseEvent::CaseWithdrawn(_) => told.end("withdrawn"),
+        CaseEvent::CorrectionLapsed(_) => told.end("lapsed"),
+        CaseEvent::ConflictingDecision(_) => told.conflicts += 1,
+        CaseEvent::AcceptanceOverdue(_) | CaseEvent::CompletionOverdue(_) => {
+            told.overdue = true;
+            *summary.breaches.entry(event.kind().to_owned()).or_default() += 1;
+        }
+        CaseEvent::CaseUrged(_) | CaseEvent::SeriouslyOverdue(_) | CaseEvent::DeemedAccepted(_) => {
+            *summary.breaches.entry(event.kind().to_owned()).or_default() += 1;
+        }
+        _ => {}
+    }
+}
+
+impl Told {
+    fn end(&mut self, how: &'static str) {
+        self.ends += 1;
+        self.end = Some(how);
+    }
+}
+
+fn count(told: &Told, summary: &mut Summary) {
+    summary.conflicting_decisions_kept += told.conflicts;
+    summary.doubled += usize::from(told.submissions > 1 || told.acceptances > 1 || told.ends > 1);
+    match told.end {
+        Some("approved") => summary.approved += 1,
+        Some("denied") => summary.denied += 1,
+        Some("declined") => summary.declined += 1,
+        Some("withdrawn") => summary.withdrawn += 1,
+        Some(_) => summary.lapsed += 1,
+        None => {
+            summary.open += 1;
+            let late = if told.overdue { ", overdue" } else { "" };
+            let due = told.due.as_deref().unwrap_or("?");
+            *summary.open_because.entry(format!("{} (due {due}{late})", told.stage)).or_default() += 1;
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! The whole journey on one machine: broker, hub, provinces, a national load, trouble, and a check of itself.
+
+mod check;
+mod drive;
+mod load;
+mod screen;
+mod stage;
+mod story;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+use events::ids::ProvinceCode;
+use events::time_lapse::TimeLapse;
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::RwLock;
+
+use super::{Verdict, output};
+use crate::clock::Clock;
+use check::Summary;
+use drive::Ledger;
+use stage::{Setting, Stage};
+
+/// Tuesday 2026-03-31, 15:00 in Shanghai: three working days before the Qingming holiday.
+const TOLD_START: &str = "2026-03-31T07:00:00Z";
+/// Real time that everything gets to start before the clock runs.
+const HEAD_START: Duration = Duration::from_secs(4);
+/// The share of the told time in which applications come in, in percent.
+const LOAD_PERCENT: i32 = 50;
+/// Longest wait, after the load, for its last answers.
+const LAST_ANSWERS_WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// `hub demo`
+#[derive(Debug, Args)]
+pub(super) struct DemoArguments {
+    /// How many good submissions; some bad ones come on top.
+    #[arg(long, default_value_t = 3_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    cases: u32,
+    /// How many provinces, by code.
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=32))]
+    provinces: u32,
+    /// The same seed gives the same load and the same behaviour of every office.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Real seconds from the first submission to the summary.
+    #[arg(long = "for", default_value_t = 120, value_name = "SECONDS",
+        value_parser = clap::value_parser!(u32).range(5..=86_400))]
+    seconds: u32,
+    /// Told seconds a real second; at 3600 an hour passes in each second.
+    #[arg(long, default_value_t = 3_600, value_name = "RATE",
+        value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    time_lapse: u32,
+    /// Which broker: any that is found, Debian 12's 2.9, or the newest that we have tested.
+    #[arg(long, value_enum, default_value_t = BrokerChoice::Any)]
+    broker: BrokerChoice,
+    /// Leave out the outage, the kills and the wipe.
+    #[arg(long)]
+    calm: bool,
+    /// Keep everything in this folder, which must not exist yet.
+    #[arg(long, value_name = "FOLDER")]
+    keep: Option<PathBuf>,
+    /// Print the summary as one JSON object instead of tables.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Which nats-server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum BrokerChoice {
+    /// Any that is found, else fetched.
+    Any,
+    /// 2.9
+    #[value(name = "2.9")]
+    Old,
+    /// The newest tested.
+    Current,
+}
+
+pub(super) fn run(arguments: DemoArguments) -> anyhow::Result<Verdict> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start a runtime")?;
+    let summary = runtime.block_on(play(&arguments))?;
+    if arguments.json {
+        output::line(&serde_json::to_string_pretty(&summary)?)?;
+    } else {
+        output::line(&screen::summary(&summary))?;
+    }
+    Ok(if summary.holds() { Verdict::Yes } else { Verdict::No })
+}
+
+async fn play(arguments: &DemoArguments) -> anyhow::Result<Summary> {
+    let provinces: Vec<ProvinceCode> = ProvinceCode::all().take(arguments.provinces as usize).collect();
+    let lapse = TimeLapse {
+        real_start: Clock::real_now() + SignedDuration::try_from(HEAD_START)?,
+        told_start: TOLD_START.parse()?,
+        rate: arguments.time_lapse,
+    };
+    let pick = |code: u8| provinces.iter().copied().find(|it| it.number() == code).or(provinces.last().copied());
+    let setting = Setting {
+        keep: arguments.keep.as_deref(),
+        broker_version: match arguments.broker {
+            BrokerChoice::Any => None,
+            BrokerChoice::Old => Some("2.9"),
+            BrokerChoice::Current => Some("current"),
+        },
+        provinces: &provinces,
+        lapse,
+        seed: arguments.seed,
+        twice: if arguments.calm { None } else { pick(43) },
+    };
+    let mut stage = Stage::build(&setting).await?;
+    let dark = if arguments.calm { None } else { pick(37) };
+    let outcome = tokio::select! {
+        outcome = on_stage(&mut stage, arguments, lapse, dark) => outcome,
+        _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("stopped by Ctrl-C; everything that was started is stopped")),
+    };
+    stage.stop().await;
+    let (ledger, mut summary) = outcome?;
+    summary.broker = stage.release.to_string();
+    settle(&stage, &ledger, &mut summary).await?;
+    Ok(summary)
+}
+
+/// From the first process to the end of the told time.
+async fn on_stage(
+    stage: &mut Stage, arguments: &DemoArguments, lapse: TimeLapse, dark: Option<ProvinceCode>,
+) -> anyhow::Result<(Arc<Ledger>, Summary)> {
+    let clock = Clock::Lapse(lapse);
+    let address = stage.start_hub().await?;
+    eprintln!("hub {address}, nats-server {} at {}", stage.release, stage.broker.url());
+    eprintln!("status page: {address}/   (time lapse: 1 real second = {} told seconds)", lapse.rate);
+    enrol(stage, &address).await?;
+    for province in stage.provinces() {
+        stage.start_adapter(province)?;
+    }
+    let base = Arc::new(RwLock::new(address));
+    let ledger = Arc::new(Ledger::default());
+    let stop = Arc::new(AtomicBool::new(false));
+    let told = SignedDuration::from_secs(i64::from(arguments.seconds) * i64::from(lapse.rate));
+    let planned = load::plan(&load::LoadPlan {
+        seed: arguments.seed,
+        cases: arguments.cases as usize,
+        provinces: stage.provinces(),
+        start: lapse.told_start,
+        span: (told / 100) * LOAD_PERCENT,
+    });
+    let driver = tokio::spawn(drive::drive(
+        base.clone(), stage.national_token.clone(), planned, clock.clone(), stop.clone(), ledger.clone(),
+    ));
+    let timeline =
+        if arguments.calm { Vec::new() } else { story::timeline(lapse.told_start, told, dark) };
+    let mut screen = screen::Screen::new(stage, clock.clone(), !arguments.json)?;
+    watch(stage, &clock, lapse.told_start + told, timeline, &base, &ledger, &mut screen).await?;
+    let finished = tokio::time::timeout(LAST_ANSWERS_WAIT_MAX, driver).await;
+    stop.store(true, Ordering::Relaxed);
+    finished.context("the hub did not answer every submission in time")???;
+    let summary = Summary {
+        seed: arguments.seed,
+        provinces: arguments.provinces as usize,
+        real_seconds: u64::from(arguments.seconds),
+        told_hours: told.as_hours().unsigned_abs(),
+        ..Summary::default()
+    };
+    Ok((ledger, summary))
+}
+
+/// Looks each second until the told end, and lets the story's trouble happen.
+async fn watch(
+    stage: &mut Stage, clock: &Clock, end: Timestamp, mut timeline: Vec<(Timestamp, story::Trouble)>,
+    base: &RwLock<String>, ledger: &Ledger, screen: &mut screen::Screen,
+) -> anyhow::Result<()> {
+    while clock.now() < end {
+        if timeline.first().is_some_and(|it| it.0 <= clock.now()) {
+            let (_, trouble) = timeline.remove(0);
+            screen.say(&trouble.told());
+            if let Some(address) = story::happen(stage, trouble).await? {
+                *base.write().await = address;
+            }
+        }
+        let address = base.read().await.clone();
+        screen.draw(&address, ledger).await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    Ok(())
+}
+
+/// Enrols every province with the keys that it made.
+async fn enrol(stage: &Stage, address: &str) -> anyhow::Result<()> {
+    let door = super::remote::Door::of(&stage.hub_config())?;
+    for province in stage.provinces() {
+        let keys = stage::enrolment(&stage.folder, province)?;
+        let path = format!("/v1/admin/provinces/{province}/enroll");
+        let (status, answer) = door.ask("POST", &path, Some(&keys)).await?;
+        anyhow::ensure!((200..300).contains(&status), "province {province} was not enrolled at {address}: {answer}");
+    }
+    Ok(())
+}
+
+/// After everything has stopped: the account, every byte, every view.
+async fn settle(stage: &Stage, ledger: &Ledger, summary: &mut Summary) -> anyhow::Result<()> {
+    let config = crate::config::Config::load(&stage.hub_config())?;
+    let receipts = ledger.receipts.lock().await;
+    summary.surprises = ledger.surprises.lock().await.clone();
+    summary.refused = ledger.refused.load(Ordering::Relaxed);
+    summary.same_again = ledger.same_again.load(Ordering::Relaxed);
+    summary.retried = ledger.retried.load(Ordering::Relaxed);
+    check::settle(&super::serve::readers(&config)?, &receipts, summary)?;
+    summary.verify = super::audit::verify_in_words(&config)?;
+    summary.replay = super::audit::replay_in_words(&config)?;
+    Ok(())
+}

@@ -1,0 +1,307 @@
+//! One file, read once, checked whole before any port is opened; all its problems are printed at once.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use events::time_lapse::TimeLapse;
+use serde::Deserialize;
+
+/// The hub's settings. `deploy/hub.example.toml` lists each with its default.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The log and its environment, e.g. `hub.example/production`: covered by every hash and signature.
+    pub origin: String,
+    /// The folder of the log, the views, the keys and the quarantine.
+    pub data: PathBuf,
+    /// Where signed checkpoints are kept: another disk, or at least another folder.
+    pub checkpoints: PathBuf,
+    /// The key that wraps the cases' keys: 32 bytes, base64url.
+    pub wrapping_key_file: PathBuf,
+    /// The hub's Ed25519 seed: 32 bytes, base64url.
+    pub sign_key_file: PathBuf,
+    /// Its name in signatures.
+    #[serde(default = "default_sign_key_id")]
+    pub sign_key_id: String,
+    /// The roads in over HTTP.
+    #[serde(default)]
+    pub http: Http,
+    /// The broker.
+    pub broker: Broker,
+    /// Who may ask over HTTP.
+    #[serde(default)]
+    pub clients: Vec<Client>,
+    /// Waits before each further attempt, in milliseconds; the last one repeats.
+    #[serde(default = "default_pace")]
+    pub pace_ms: Vec<u64>,
+    /// Time told faster than it passes: for demonstrations only.
+    #[serde(default)]
+    pub time_lapse: Option<TimeLapse>,
+    /// Log format and filter.
+    #[serde(default)]
+    pub logging: Logging,
+}
+
+/// HTTP settings.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Http {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Most connections at once.
+    pub connections_max: usize,
+    /// Most connections from one address.
+    pub connections_per_address_max: usize,
+    /// Whether the status page is shown to whoever reaches the port.
+    pub status_page: bool,
+    /// Where the address that was bound is written, for whoever started the hub with port 0.
+    pub address_file: Option<PathBuf>,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            connections_max: 1_024,
+            connections_per_address_max: 64,
+            status_page: false,
+            address_file: None,
+        }
+    }
+}
+
+/// The broker.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Broker {
+    /// e.g. `nats://127.0.0.1:4222`.
+    pub url: String,
+    /// The hub's nkey seed.
+    pub nkey_seed_file: PathBuf,
+    /// Most reports a second that are taken from one province.
+    #[serde(default = "default_reports_per_second")]
+    pub reports_per_second_max: u32,
+}
+
+/// What a client may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Hands cases in, and sees its own.
+    National,
+    /// Sees everything and administers.
+    Operator,
+    /// Sees everything.
+    Auditor,
+}
+
+/// Who may ask over HTTP.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Client {
+    /// Its name, in events and log lines: `[a-z0-9-]{1,32}`.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// SHA-256 of its token, 64 hexadecimal digits: the token itself is nowhere at rest.
+    pub token_sha256: String,
+    /// Where results are sent; without one it reads the feed.
+    #[serde(default)]
+    pub webhook: Option<String>,
+    /// Most requests a second.
+    #[serde(default = "default_requests_per_second")]
+    pub requests_per_second_max: u32,
+}
+
+/// How the hub writes what it does.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Logging {
+    /// e.g. `info`, `hub=debug`.
+    pub filter: String,
+    /// One JSON object a line.
+    pub json: bool,
+}
+
+impl Default for Logging {
+    fn default() -> Self {
+        Self { filter: "info".to_owned(), json: false }
+    }
+}
+
+fn default_sign_key_id() -> String {
+    "hub-1".to_owned()
+}
+fn default_pace() -> Vec<u64> {
+    vec![5_000, 30_000, 120_000, 600_000, 3_600_000]
+}
+fn default_reports_per_second() -> u32 {
+    2_000
+}
+fn default_requests_per_second() -> u32 {
+    200
+}
+
+/// Why the configuration is not usable: every reason, each with its key.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration `{path}`")]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Not TOML, an unknown key, or a value of the wrong shape; the text names file, line and key.
+    #[error("the configuration `{path}` is not usable\n{problem}")]
+    Unparsable {
+        /// Which.
+        path: PathBuf,
+        /// Where and what.
+        problem: String,
+    },
+    /// Values that contradict each other or what is on disk.
+    #[error("the configuration has {} problem(s)\n{}", .0.len(), .0.join("\n"))]
+    Problems(Vec<String>),
+}
+
+/// Largest configuration that is read, in bytes.
+const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
+
+impl Config {
+    /// Reads and checks a file; relative paths in it are relative to its folder.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
+        let about = std::fs::metadata(path).map_err(unreadable)?;
+        if !about.is_file() || about.len() > CONFIG_BYTES_MAX {
+            return Err(unreadable(std::io::Error::other("not a file of at most 1 MiB")));
+        }
+        let text = std::fs::read_to_string(path).map_err(unreadable)?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        Self::parse(&text, path, folder)
+    }
+
+    fn parse(text: &str, path: &Path, folder: &Path) -> Result<Self, ConfigError> {
+        let mut config: Self = toml::from_str(text.trim_start_matches('\u{feff}'))
+            .map_err(|it| ConfigError::Unparsable { path: path.to_owned(), problem: it.to_string() })?;
+        for place in [
+            &mut config.data,
+            &mut config.checkpoints,
+            &mut config.wrapping_key_file,
+            &mut config.sign_key_file,
+            &mut config.broker.nkey_seed_file,
+        ] {
+            *place = folder.join(&*place);
+        }
+        if let Some(place) = &mut config.http.address_file {
+            *place = folder.join(&*place);
+        }
+        let problems = config.problems();
+        if problems.is_empty() { Ok(config) } else { Err(ConfigError::Problems(problems)) }
+    }
+
+    /// The log's file.
+    pub fn log_path(&self) -> PathBuf {
+        self.data.join("log.db")
+    }
+    /// The views' file.
+    pub fn views_path(&self) -> PathBuf {
+        self.data.join("views.db")
+    }
+    /// The cases' keys.
+    pub fn keys_path(&self) -> PathBuf {
+        self.data.join("keys.db")
+    }
+    /// What was not understood.
+    pub fn quarantine_path(&self) -> PathBuf {
+        self.data.join("quarantine.db")
+    }
+
+    fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        let mut check = |fine: bool, problem: String| {
+            if !fine {
+                problems.push(problem);
+            }
+        };
+        let graphic = |text: &str, max: usize| {
+            (1..=max).contains(&text.len()) && text.bytes().all(|it| it.is_ascii_graphic())
+        };
+        check(graphic(&self.origin, 64), "`origin` must be 1 to 64 visible ASCII characters".into());
+        check(graphic(&self.sign_key_id, 32), "`sign_key_id` must be 1 to 32 visible ASCII characters".into());
+        check(
+            self.checkpoints.parent() != Some(self.data.as_path()),
+            "`checkpoints` must not lie in `data`: it shall survive what happens there".into(),
+        );
+        check(!self.pace_ms.is_empty(), "`pace_ms` must have at least one wait".into());
+        check(self.pace_ms.iter().all(|it| *it >= 100), "each of `pace_ms` must be at least 100".into());
+        check(self.broker.reports_per_second_max > 0, "`broker.reports_per_second_max` must be above 0".into());
+        check(self.http.connections_max > 0, "`http.connections_max` must be above 0".into());
+        if let Some(lapse) = &self.time_lapse {
+            check((1..=100_000).contains(&lapse.rate), "`time_lapse.rate` must be 1 to 100000".into());
+        }
+        let mut names = std::collections::BTreeSet::new();
+        for client in &self.clients {
+            let name = &client.name;
+            let plain = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-';
+            check(
+                (1..=32).contains(&name.len()) && name.bytes().all(plain),
+                format!("`clients.name` must be 1 to 32 of a-z, 0-9 and -, not `{}`", name.escape_debug()),
+            );
+            check(names.insert(name.clone()), format!("client `{}` is there twice", name.escape_debug()));
+            check(
+                client.token_sha256.parse::<events::proof::Hash>().is_ok(),
+                format!("`clients.token_sha256` of `{}` must be 64 hexadecimal digits", name.escape_debug()),
+            );
+            check(client.requests_per_second_max > 0, format!("`requests_per_second_max` of `{name}` must be above 0"));
+        }
+        problems
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+        origin = "hub.test/one"
+        data = "data"
+        checkpoints = "elsewhere/checkpoints"
+        wrapping_key_file = "wrap.key"
+        sign_key_file = "sign.key"
+        [broker]
+        url = "nats://127.0.0.1:4222"
+        nkey_seed_file = "hub.nk"
+    "#;
+
+    fn parse(text: &str) -> Result<Config, ConfigError> {
+        Config::parse(text, Path::new("hub.toml"), Path::new("/etc/hub"))
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_file() {
+        let config = parse(GOOD).unwrap();
+        assert_eq!(config.log_path(), Path::new("/etc/hub/data/log.db"));
+        assert_eq!(config.http.connections_max, 1_024);
+    }
+
+    #[test]
+    fn a_byte_order_mark_and_crlf_do_no_harm() {
+        assert!(parse(&format!("\u{feff}{}", GOOD.replace('\n', "\r\n"))).is_ok());
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_line() {
+        let error = parse(&GOOD.replace("[broker]", "colour = 1\n[broker]")).unwrap_err().to_string();
+        assert!(error.contains("colour") && error.contains("line 7"), "{error}");
+    }
+
+    #[test]
+    fn all_problems_are_told_at_once() {
+        let bad = GOOD.replace("elsewhere/", "data/").replace("origin = \"hub.test/one\"", "origin = \"\"\npace_ms = []");
+        let ConfigError::Problems(problems) = parse(&bad).unwrap_err() else { panic!("not problems") };
+        assert_eq!(problems.len(), 3, "{problems:?}");
+    }
+}
