@@ -7,6 +7,7 @@ pub mod memory;
 pub mod sqlite;
 
 mod batch;
+pub mod checkpoint;
 pub mod columns;
 
 use std::sync::{Arc, Mutex, PoisonError};

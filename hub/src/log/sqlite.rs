@@ -31,6 +31,7 @@ use crate::log::batch::Head;
 use crate::log::{Append, AppendError, Conflict, EventLog, ReadError, ReadLog, Readers, SenderKey};
 
 pub use open::OpenError;
+pub(crate) use open::sync_folder;
 
 /// How many streams' ends the writer remembers.
 const STREAMS_REMEMBERED_MAX: NonZeroUsize = NonZeroUsize::new(65_536).expect("not zero");
