@@ -9,20 +9,24 @@
 //! 4  web  intake  router  deadline_watch  audit
 //! 3  registrar  views
 //! 2  log  vault  quarantine  nats  reference
-//! 1  clock  wake  listen  telemetry  signer
+//! 1  clock  wake  listen  callers  problem  telemetry  signer
 //! ```
 
 pub mod audit;
+pub mod callers;
 pub mod clock;
 pub mod deadline_watch;
 pub mod intake;
+pub mod listen;
 pub mod log;
 pub mod nats;
+pub mod problem;
 pub mod quarantine;
 pub mod reference;
 pub mod registrar;
 pub mod router;
 pub mod signer;
+pub mod telemetry;
 pub mod vault;
 pub mod views;
 pub mod wake;

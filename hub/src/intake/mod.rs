@@ -1,6 +1,18 @@
 //! WHAT COMES IN: national systems over HTTP, adapters over NATS.
 
+pub mod desk;
 pub mod examine;
+pub mod feed;
 pub mod held;
+pub mod http;
+pub mod json;
+pub mod later;
+pub mod personal;
 pub mod pull;
+mod receipt;
+pub mod recent;
 pub mod reports;
+pub mod schema;
+mod submission;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,162 @@
+//! Results for a national system, by cursor, each signed; and its word that it has them.
+
+use axum::Json;
+use axum::extract::{Query, Request, State};
+use axum::http::HeaderMap;
+use events::envelope::{Actor, Position, Recorded};
+use events::ids::{CaseId, CaseNumber};
+use events::proof::Hash;
+use events::proof::signature::Purpose;
+use hub_core::command::Command;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::desk::{Desk, read_json, unavailable};
+use super::schema;
+use crate::problem::Problem;
+use crate::registrar::{Answer, Ask, What, case_event};
+use crate::views::reader::PAGE_ROWS_MAX;
+use crate::views::rows::FeedbackRow;
+
+/// How many results one answer has, unless asked otherwise.
+const RESULTS_DEFAULT: usize = 100;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct From {
+    #[serde(default)]
+    after: u64,
+    #[serde(default)]
+    limit: Option<usize>,
+}
+
+/// A page of results that the caller has not confirmed.
+#[derive(Debug, Serialize)]
+pub(super) struct Results {
+    items: Vec<Item>,
+    /// `after` of the next page.
+    next: u64,
+}
+
+/// One result. The signature is over the bytes of the text in `payload`.
+#[derive(Debug, Serialize)]
+struct Item {
+    case_id: CaseId,
+    position: u64,
+    payload: String,
+    signature: String,
+}
+
+/// What `payload` says.
+#[derive(Debug, Serialize)]
+struct Payload<'a> {
+    origin: &'a str,
+    case_id: CaseId,
+    case_number: &'a CaseNumber,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_reference: Option<&'a str>,
+    position: u64,
+    hash: Hash,
+    recorded_at: Timestamp,
+    /// The event exactly as the log holds it.
+    event: &'a RawValue,
+}
+
+pub(super) async fn next(
+    State(desk): State<Desk>,
+    headers: HeaderMap,
+    query: Result<Query<From>, axum::extract::rejection::QueryRejection>,
+) -> Result<Json<Results>, Problem> {
+    let caller = desk.national(&headers)?;
+    let Query(from) = query.map_err(|_| Problem::new("bad-parameter"))?;
+    let count_max = from.limit.unwrap_or(RESULTS_DEFAULT).clamp(1, PAGE_ROWS_MAX);
+    let after = Position(from.after);
+    let client = caller.name;
+    let rows = desk.aside(move |views| views.feedback(Some(&client), after, count_max)).await?;
+    let next = rows.last().map_or(from.after, |it| it.position.0);
+    let mut items = Vec::with_capacity(rows.len());
+    for row in rows {
+        items.push(item(&desk, &row).await?);
+    }
+    Ok(Json(Results { items, next }))
+}
+
+async fn item(desk: &Desk, row: &FeedbackRow) -> Result<Item, Problem> {
+    let story = desk.story(row.case).await?;
+    let payload = payload(&desk.origin, row, &story).ok_or_else(|| Problem::new("internal"))?;
+    let signature = desk.signer.sign(Purpose::Feedback, payload.as_bytes());
+    Ok(Item { case_id: row.case, position: row.position.0, payload, signature })
+}
+
+fn payload(origin: &str, row: &FeedbackRow, story: &[Recorded]) -> Option<String> {
+    let ended = story.iter().find(|it| it.position == row.position)?;
+    let events::case::CaseEvent::CaseSubmitted(submitted) = case_event(story.first()?)? else {
+        return None;
+    };
+    let payload = Payload {
+        origin,
+        case_id: row.case,
+        case_number: &submitted.number,
+        client_reference: submitted.client_reference.as_deref(),
+        position: ended.position.0,
+        hash: ended.hash,
+        recorded_at: ended.recorded_at,
+        event: serde_json::from_slice(&ended.body).ok()?,
+    };
+    serde_json::to_string(&payload).ok()
+}
+
+/// How many of the named cases are now confirmed, known as confirmed, or were refused.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Confirmed {
+    confirmed: usize,
+    known: usize,
+    refused: Vec<Refused>,
+}
+
+#[derive(Debug, Serialize)]
+struct Refused {
+    case_id: CaseId,
+    code: &'static str,
+}
+
+pub(super) async fn confirm(
+    State(desk): State<Desk>,
+    request: Request,
+) -> Result<Json<Confirmed>, Problem> {
+    let caller = desk.national(request.headers())?;
+    let (_bytes, body) = read_json(request).await?;
+    schema::check(&desk.schemas.feed_confirmation, &body)?;
+    let named = body["cases"].as_array().into_iter().flatten().filter_map(|it| it.as_str());
+    let mut told = Confirmed::default();
+    let mut asks = Vec::new();
+    for name in named {
+        match desk.own_story(&caller, name).await {
+            Ok((case, _)) => asks.push((case, ask(&desk, &caller.name, case))),
+            Err(problem) => {
+                let case_id = name.parse().map_err(|_| Problem::at("bad-form", "/cases"))?;
+                told.refused.push(Refused { case_id, code: problem.code });
+            }
+        }
+    }
+    let (cases, asks): (Vec<_>, Vec<_>) = asks.into_iter().unzip();
+    for (case_id, answer) in cases.into_iter().zip(desk.registrar.ask_all(asks).await) {
+        match answer.map_err(unavailable)? {
+            Answer::Recorded(_) => told.confirmed += 1,
+            Answer::NothingNew(_) => told.known += 1,
+            Answer::Refused(it) => told.refused.push(Refused { case_id, code: it.code() }),
+        }
+    }
+    Ok(Json(told))
+}
+
+fn ask(desk: &Desk, client: &str, case: CaseId) -> Ask {
+    let command = Command::ConfirmFeedback { client: client.to_owned(), way: "feed".to_owned() };
+    Ask {
+        actor: Actor::National(client.to_owned()),
+        occurred_at: desk.clock.now(),
+        caused_by: None,
+        what: What::Case { case, command, personal: None, evidence: None, key: None },
+    }
+}

@@ -1,0 +1,141 @@
+//! National systems hand cases in. Who, headers, size, JSON, schema, rules, registrar: in this order.
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{Response, StatusCode};
+use axum::response::IntoResponse;
+use axum::routing::{get, post};
+use events::envelope::Actor;
+use events::ids::StreamName;
+use hub_core::command::Command;
+
+use super::desk::{Desk, Read, unavailable, unreadable_log, unreadable_views};
+use super::receipt::Receipt;
+use super::recent::{Application, Claim};
+use super::submission::{self, Submission};
+use super::{feed, later};
+use crate::problem::Problem;
+use crate::registrar::{Answer, Ask, What};
+
+/// Method, path as in OpenAPI.
+pub const ROUTES: &[(&str, &str)] = &[
+    ("post", "/v1/cases"),
+    ("post", "/v1/cases/{case}/correction"),
+    ("post", "/v1/cases/{case}/withdrawal"),
+    ("post", "/v1/cases/{case}/rating"),
+    ("post", "/v1/cases/{case}/complaints"),
+    ("get", "/v1/feed"),
+    ("post", "/v1/feed/confirm"),
+];
+
+/// The routes of [`ROUTES`], to be merged with those for reading.
+pub fn router(desk: Desk) -> Router {
+    Router::new()
+        .route("/v1/cases", post(submit))
+        .route("/v1/cases/{case}/correction", post(later::correction))
+        .route("/v1/cases/{case}/withdrawal", post(later::withdrawal))
+        .route("/v1/cases/{case}/rating", post(later::rating))
+        .route("/v1/cases/{case}/complaints", post(later::complaint))
+        .route("/v1/feed", get(feed::next))
+        .route("/v1/feed/confirm", post(feed::confirm))
+        .with_state(desk)
+}
+
+async fn submit(State(desk): State<Desk>, request: Request) -> Response<axum::body::Body> {
+    let told = hand_in(&desk, request).await;
+    let outcome = match &told {
+        Ok((StatusCode::CREATED, _)) => "recorded",
+        Ok(_) => "known",
+        Err(problem) => problem.code,
+    };
+    metrics::counter!("hub_submissions_total", "outcome" => outcome).increment(1);
+    told.and_then(|(status, receipt)| receipt.answer(status)).into_response()
+}
+
+async fn hand_in(desk: &Desk, request: Request) -> Result<(StatusCode, Receipt), Problem> {
+    let read = desk.read(request, &desk.schemas.submission, "submission").await?;
+    let submission = submission::read(desk, &read)?;
+    let application = application(desk, &submission);
+    let mine = Claim {
+        sender: read.key,
+        case: submission.submit.case,
+        number: submission.submit.number.clone(),
+    };
+    refuse_duplicate(desk, application, &mine).await?;
+    let told = record(desk, read, submission).await;
+    if told.is_err() {
+        desk.recent.release(application, mine.sender);
+    }
+    told
+}
+
+async fn record(
+    desk: &Desk,
+    read: Read,
+    submission: Submission,
+) -> Result<(StatusCode, Receipt), Problem> {
+    let submit = submission.submit;
+    let ask = Ask {
+        actor: Actor::National(read.caller.name),
+        occurred_at: submit.submitted_at,
+        caused_by: None,
+        what: What::Case {
+            case: submit.case,
+            command: Command::Submit(submit),
+            personal: Some(submission.personal),
+            evidence: None,
+            key: Some(read.key),
+        },
+    };
+    match desk.registrar.ask(ask).await.map_err(unavailable)? {
+        Answer::Recorded(events) => Ok((StatusCode::CREATED, desk.receipt(&events).await?)),
+        Answer::NothingNew(events) => Ok((StatusCode::OK, desk.receipt(&events).await?)),
+        Answer::Refused(refusal) => Err(refusal.into()),
+    }
+}
+
+fn application(desk: &Desk, submission: &Submission) -> Application {
+    let person = desk.opener.blind_index("identity", &submission.identity_number);
+    (person, submission.submit.item, submission.submit.category)
+}
+
+/// The same person with the same item and category has an open case: no, unless this is that case again.
+async fn refuse_duplicate(
+    desk: &Desk,
+    application: Application,
+    mine: &Claim,
+) -> Result<(), Problem> {
+    let (desk_aside, mine) = (desk.clone(), mine.clone());
+    let look = move || look_for_duplicate(&desk_aside, application, &mine);
+    tokio::task::spawn_blocking(look).await.unwrap_or_else(|_panic| Err(Problem::new("internal")))
+}
+
+fn look_for_duplicate(desk: &Desk, application: Application, mine: &Claim) -> Result<(), Problem> {
+    let mut in_the_way = None;
+    if let Some(other) = desk.recent.claim(application, mine) {
+        let row = desk.views.case(other.case).map_err(unreadable_views)?;
+        if row.is_none_or(|it| !it.stage.has_ended()) {
+            in_the_way = Some(other.number);
+        } else {
+            desk.recent.release(application, other.sender);
+            desk.recent.claim(application, mine);
+        }
+    }
+    let (person, item, category) = application;
+    let cases = desk.views.cases_by_index("identity", &person).map_err(unreadable_views)?;
+    for case in cases {
+        let Some(row) = desk.views.case(case).map_err(unreadable_views)? else { continue };
+        if row.item == item && row.category == category && !row.stage.has_ended() {
+            in_the_way = Some(row.number);
+        }
+    }
+    let Some(number) = in_the_way else { return Ok(()) };
+    // A repetition meets its own case: the registrar answers it with the first receipt.
+    let known = desk.readers.read(|log| log.find_key(&mine.sender)).map_err(unreadable_log)?;
+    if matches!(known, Some(StreamName::Case(_))) {
+        return Ok(());
+    }
+    desk.recent.release(application, mine.sender);
+    let case_number = Some(number.to_string());
+    Err(Problem { case_number, ..Problem::new("duplicate-application") })
+}
