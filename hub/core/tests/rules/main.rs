@@ -1,0 +1,12 @@
+//! The rules as given-when-then: what each command yields, what it refuses, that it stays quiet.
+#![allow(clippy::unwrap_used)] // helpers of tests are tests too
+
+mod afterwards;
+mod applicant;
+mod days;
+mod membership;
+mod refusals;
+mod reports;
+mod sending;
+mod story;
+mod submission;

@@ -1,0 +1,99 @@
+//! A province joins, pauses, and has its keys counted.
+
+use events::province::{KeyPurpose, KeyRegistered, MaintenanceDeclared, ProvinceEvent};
+use hub_core::province::{Province, ProvinceCommand, decide, evolve};
+
+use crate::story::moment;
+
+fn key(key_id: &str, public_key: &str) -> KeyRegistered {
+    KeyRegistered {
+        key_id: key_id.to_owned(),
+        purpose: KeyPurpose::Sign,
+        algorithm: "ed25519".to_owned(),
+        public_key: public_key.to_owned(),
+    }
+}
+
+fn enroll() -> ProvinceCommand {
+    ProvinceCommand::Enroll { operator: "操作员".to_owned() }
+}
+
+fn pause() -> ProvinceCommand {
+    ProvinceCommand::Pause { operator: "操作员".to_owned(), reason: "升级".to_owned() }
+}
+
+fn resume() -> ProvinceCommand {
+    ProvinceCommand::Resume { operator: "操作员".to_owned() }
+}
+
+fn revoke(key_id: &str) -> ProvinceCommand {
+    ProvinceCommand::RevokeKey { key_id: key_id.to_owned(), reason: "遗失".to_owned() }
+}
+
+fn maintenance(until: &str) -> ProvinceCommand {
+    ProvinceCommand::DeclareMaintenance(MaintenanceDeclared {
+        from: moment("2026-03-07T22:00"),
+        until: moment(until),
+        reason: "机房搬迁".to_owned(),
+    })
+}
+
+#[track_caller]
+fn yields(province: Province, command: &ProvinceCommand, kind: &str) -> Province {
+    let events = decide(&province, command).unwrap();
+    assert_eq!(events.iter().map(ProvinceEvent::kind).collect::<Vec<_>>(), [kind]);
+    let province = events.iter().fold(province, evolve);
+    assert_eq!(decide(&province, command), Ok(vec![]), "the second time");
+    province
+}
+
+#[track_caller]
+fn refuses(province: &Province, command: &ProvinceCommand, code: &str) {
+    assert_eq!(decide(province, command).map_err(|it| it.code()), Err(code));
+}
+
+#[test]
+fn a_province_joins_pauses_and_goes_on() {
+    let province = yields(Province::default(), &enroll(), "province.enrolled.v1");
+    assert_eq!(decide(&province, &resume()), Ok(vec![]), "it was not paused");
+    let province = yields(province, &pause(), "province.paused.v1");
+    assert!(province.paused);
+    let province = yields(province, &resume(), "province.resumed.v1");
+    assert!(!province.paused);
+}
+
+#[test]
+fn nothing_is_recorded_of_a_province_that_has_not_joined() {
+    let province = Province::default();
+    let commands = [
+        pause(),
+        resume(),
+        revoke("22-sign-1"),
+        maintenance("2026-03-08T06:00"),
+        ProvinceCommand::RegisterKey(key("22-sign-1", "A")),
+    ];
+    for command in commands {
+        refuses(&province, &command, "province-not-enrolled");
+    }
+}
+
+#[test]
+fn a_keys_name_never_means_another_key() {
+    let register = |public| ProvinceCommand::RegisterKey(key("22-sign-1", public));
+    let province = yields(Province::default(), &enroll(), "province.enrolled.v1");
+    refuses(&province, &revoke("22-sign-1"), "unknown-key");
+    let province = yields(province, &register("A"), "province.key-registered.v1");
+    refuses(&province, &register("B"), "key-exists");
+    let province = yields(province, &revoke("22-sign-1"), "province.key-revoked.v1");
+    assert!(province.keys.is_empty());
+    refuses(&province, &register("A"), "key-exists");
+    refuses(&province, &ProvinceCommand::RegisterKey(key("", "A")), "out-of-bounds");
+}
+
+#[test]
+fn an_absence_ends_after_it_begins() {
+    let province = yields(Province::default(), &enroll(), "province.enrolled.v1");
+    refuses(&province, &maintenance("2026-03-07T22:00"), "out-of-bounds");
+    let absence = maintenance("2026-03-08T06:00");
+    yields(province, &absence, "province.maintenance-declared.v1");
+}
