@@ -10,6 +10,7 @@ pub mod calendar;
 pub mod case;
 pub mod command;
 pub mod deadlines;
+pub mod feedback;
 pub mod plan;
 pub mod province;
 pub mod refusal;

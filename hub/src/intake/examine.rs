@@ -183,3 +183,6 @@ fn why_not(province: ProvinceCode, key_id: &str, membership: &Membership) -> Fau
         None => Fault::UnknownKey,
     }
 }
+
+#[cfg(test)]
+mod tests;
