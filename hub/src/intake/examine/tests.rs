@@ -323,3 +323,13 @@ fn every_fault_has_a_case_above_and_a_code_of_its_own() {
     let codes: BTreeSet<_> = Fault::ALL.iter().map(|it| it.code()).collect();
     assert_eq!(codes.len(), Fault::ALL.len());
 }
+
+#[test]
+fn every_fault_has_its_paragraph_and_every_paragraph_its_fault() {
+    let page = include_str!("../../../../schemas/refusals-reports.md");
+    let section = page.split("### Kept as strays, with a receipt").next().unwrap();
+    let told: BTreeSet<&str> =
+        section.lines().filter_map(|it| it.strip_prefix("- `")?.split('`').next()).collect();
+    let codes: BTreeSet<&str> = Fault::ALL.iter().map(|it| it.code()).collect();
+    assert_eq!(told, codes);
+}
