@@ -229,3 +229,24 @@ async fn next_report(hub: &HubConnection, code: u8) -> String {
     message.double_ack().await.unwrap();
     String::from_utf8_lossy(&message.payload).into_owned()
 }
+
+#[test]
+fn the_script_says_what_is_wrong_and_prints_no_path() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/nats-server");
+    for (arguments, binary, status, said) in [
+        (vec!["--version", "3"], "", 2, "--version is 2.9 or current"),
+        (vec!["--version"], "", 2, "--version needs a value"),
+        (vec!["--help"], "", 2, "unknown argument"),
+        (vec![], "/bin/true", 1, "does not run, or is older than 2.9"),
+        (vec![], "/nowhere/nats-server", 1, "does not run, or is older than 2.9"),
+    ] {
+        let ran = std::process::Command::new(script)
+            .args(&arguments)
+            .env("HUB_NATS_BIN", binary)
+            .output()
+            .expect("the script runs");
+        let told = String::from_utf8_lossy(&ran.stderr);
+        assert_eq!(ran.status.code(), Some(status), "{arguments:?} {binary}: {told}");
+        assert!(told.contains(said) && ran.stdout.is_empty(), "{arguments:?} {binary}: {told}");
+    }
+}

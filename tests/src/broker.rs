@@ -167,25 +167,13 @@ pub fn plan(
     hub_key: &UserKey,
     provinces: &[(ProvinceCode, ProvinceKeys)],
 ) -> BrokerPlan {
-    let limits = StreamLimits::default();
-    BrokerPlan {
-        release,
-        host: "127.0.0.1".to_owned(),
-        port: None,
-        ports_dir: None,
-        monitoring_port: None,
-        store_dir: PathBuf::new(),
-        store_bytes_max: limits.store_bytes(provinces.len()),
-        sync_always: false,
-        hub_users: vec![hub_key.public().to_owned()],
-        provinces: provinces
-            .iter()
-            .map(|(province, keys)| ProvinceUsers {
-                province: *province,
-                users: vec![keys.user.public().to_owned()],
-            })
-            .collect(),
-    }
+    let users = |(province, keys): &(ProvinceCode, ProvinceKeys)| ProvinceUsers {
+        province: *province,
+        users: vec![keys.user.public().to_owned()],
+    };
+    let store_bytes_max = StreamLimits::default().store_bytes(provinces.len());
+    let provinces = provinces.iter().map(users).collect();
+    BrokerPlan::loopback(release, hub_key.public(), provinces, store_bytes_max)
 }
 
 /// A client as an adapter makes it.

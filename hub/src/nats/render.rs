@@ -53,6 +53,30 @@ pub struct BrokerPlan {
     pub provinces: Vec<ProvinceUsers>,
 }
 
+impl BrokerPlan {
+    /// A broker for this machine only: a free loopback port, no monitoring, the server's own pace of
+    /// synchronising. The folders are filled in by whoever starts it.
+    pub fn loopback(
+        release: Release,
+        hub_user: &str,
+        provinces: Vec<ProvinceUsers>,
+        store_bytes_max: u64,
+    ) -> Self {
+        Self {
+            release,
+            host: "127.0.0.1".to_owned(),
+            port: None,
+            ports_dir: None,
+            monitoring_port: None,
+            store_dir: PathBuf::new(),
+            store_bytes_max,
+            sync_always: false,
+            hub_users: vec![hub_user.to_owned()],
+            provinces,
+        }
+    }
+}
+
 /// Who may speak for a province.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProvinceUsers {
@@ -290,18 +314,11 @@ mod tests {
     }
 
     fn plan() -> BrokerPlan {
-        BrokerPlan {
-            release: OLDEST,
-            host: "127.0.0.1".into(),
-            port: None,
-            ports_dir: None,
-            monitoring_port: None,
-            store_dir: "/var/lib/hub/nats".into(),
-            store_bytes_max: 1 << 30,
-            sync_always: true,
-            hub_users: vec![user('H')],
-            provinces: vec![province(22, 'A'), province(23, 'B')],
-        }
+        let provinces = vec![province(22, 'A'), province(23, 'B')];
+        let mut plan = BrokerPlan::loopback(OLDEST, &user('H'), provinces, 1 << 30);
+        plan.store_dir = "/var/lib/hub/nats".into();
+        plan.sync_always = true;
+        plan
     }
 
     #[test]
