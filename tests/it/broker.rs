@@ -172,6 +172,26 @@ async fn a_full_work_stream_drops_its_own_oldest_and_blocks_nobody() {
 }
 
 #[tokio::test]
+async fn a_work_stream_without_room_still_takes_work_for_everybody() {
+    for version in VERSIONS {
+        let Some(stage) = TestBroker::start("no room", version, &[22, 23]).await else { continue };
+        let hub = stage.hub().await;
+        let limits = StreamLimits { work_bytes_max: 16 * 1024, ..StreamLimits::default() };
+        stage.ensure(&hub, &limits).await;
+        for it in 0..20 {
+            let backlog = Bytes::from(vec![b'x'; 4 * 1024]);
+            let sent = hub.jetstream.publish("hub.v1.work.22.case", backlog).await.unwrap().await;
+            assert!(sent.is_ok(), "{version:?}: message {it}: {sent:?}");
+        }
+        forward(&hub, 23, "case", "other.1").await;
+        let other = work_consumer(&stage.client(23).await, 23).await;
+        let mut batch = other.fetch().max_messages(1).messages().await.unwrap();
+        let message = batch.next().await.unwrap().unwrap();
+        assert_eq!(&message.payload[..], b"other.1", "{version:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_stream_with_a_foreign_retention_is_refused_not_repaired() {
     for version in VERSIONS {
         let Some(stage) = TestBroker::start("foreign stream", version, &[22]).await else {
