@@ -9,7 +9,8 @@
 //! 4  web  intake  router  deadline_watch  audit
 //! 3  registrar  views
 //! 2  log  vault  quarantine  nats  reference
-//! 1  clock  wake  listen  callers  problem  telemetry  signer
+//! 1  clock  wake  listen  callers  telemetry  signer  words
+//! 0  problem
 //! ```
 
 pub mod audit;

@@ -3,3 +3,4 @@
 mod attacks;
 mod broker;
 mod naive;
+mod tidy;
