@@ -189,7 +189,7 @@ fn nothing_is_left_for_later_and_nothing_is_switched_off() {
                 marks
                     .iter()
                     .filter(|mark| line.contains(**mark))
-                    .map(|it_| place(&it, at + 1, it_)),
+                    .map(|mark| place(it, at + 1, mark)),
             );
         }
     }
