@@ -27,6 +27,14 @@ impl Membership {
         Ok(membership)
     }
 
+    /// Forgets what it knows and takes what the log has now; copies see it at once.
+    pub(crate) fn reload(&self, log: &dyn ReadLog) -> Result<(), ReadError> {
+        let loaded = Self::load(log)?;
+        let fresh = std::mem::take(&mut *loaded.0.write().unwrap_or_else(PoisonError::into_inner));
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        Ok(())
+    }
+
     /// Takes one more event into account; others than a province's change nothing.
     pub fn apply(&self, recorded: &Recorded) {
         if let (StreamName::Province(code), Event::Province(event)) =

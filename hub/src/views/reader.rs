@@ -1,14 +1,29 @@
 //! What the views can be asked. Each answer names the log position that it is as of.
 
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
 use events::envelope::Position;
 use events::ids::{CaseId, CaseNumber, ProvinceCode};
 use events::vocabulary::{Category, Channel, Item};
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, params_from_iter};
+
+use crate::views::alerts::kind_number;
+use crate::views::cells::{bytes_of, cell_of};
+use crate::views::due_days::Running;
+use crate::views::file::{failed, open_reading};
+use crate::views::lookup::{Indexed, index_column};
+use crate::views::outbox::Asked;
+use crate::views::provinces::Tally;
 use crate::views::rows::{
     AlertKind, AlertRow, CaseRow, CaseStage, DueRow, FeedbackRow, LapseRow, OutboxRow, ProvinceRow,
 };
+use crate::views::status::{StatusRow, day_number};
+use crate::views::table::{Row, broken, row_of};
 
 /// Why a view cannot answer.
 #[derive(Debug, thiserror::Error)]
@@ -57,23 +72,67 @@ pub struct Page<T> {
 /// How many rows a page has at most.
 pub const PAGE_ROWS_MAX: usize = 500;
 
+/// Idle connections kept for the next call.
+const IDLE_CONNECTIONS_MAX: usize = 8;
+/// Forwarded this long ago without a signed receipt: "nothing came back".
+const NOTHING_CAME_BACK_AFTER: SignedDuration = SignedDuration::from_mins(10);
+/// How many provinces there are: each gets its share of a page of the outbox.
+const PROVINCES_COUNT: usize = events::ids::PROVINCES.len();
+
 /// Reads the views; cheap to clone; each call takes a pooled read-only connection for a moment.
 #[derive(Debug, Clone)]
-pub struct ViewReader {}
+pub struct ViewReader(Arc<Inside>);
+
+#[derive(Debug)]
+struct Inside {
+    path: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+}
 
 impl ViewReader {
+    /// Reads the views in this file; nothing is opened before it is asked something.
+    pub fn open(path: &Path) -> Self {
+        Self(Arc::new(Inside { path: path.to_owned(), idle: Mutex::default() }))
+    }
+
+    /// One moment of the file: everything that `what` reads is as of the same position.
+    fn look<T>(
+        &self,
+        what: impl FnOnce(&Connection) -> Result<T, ViewError>,
+    ) -> Result<T, ViewError> {
+        let idle = self.0.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let file = match idle {
+            Some(file) => file,
+            None => open_reading(&self.0.path)?,
+        };
+        let answer = {
+            let moment = file.unchecked_transaction().map_err(failed("read"))?;
+            what(&moment)?
+        };
+        let mut idle = self.0.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < IDLE_CONNECTIONS_MAX {
+            idle.push(file);
+        }
+        Ok(answer)
+    }
+
     /// How far the views have read.
     pub fn position(&self) -> Result<Position, ViewError> {
-        todo!()
+        self.look(position)
     }
+
     pub fn case(&self, id: CaseId) -> Result<Option<CaseRow>, ViewError> {
-        let _ = id;
-        todo!()
+        self.look(|file| Ok(by_key::<StatusRow>(file, &id)?.map(|it| it.row)))
     }
+
     pub fn case_by_number(&self, number: &CaseNumber) -> Result<Option<CaseRow>, ViewError> {
-        let _ = number;
-        todo!()
+        let number = Value::Text(number.as_str().to_owned());
+        self.look(|file| {
+            let found = rows::<StatusRow>(file, "WHERE number = ?1 LIMIT 1", vec![number])?;
+            Ok(found.into_iter().next().map(|it| it.row))
+        })
     }
+
     /// Newest first by position of submission; `after` is a `Page::next`.
     pub fn cases(
         &self,
@@ -81,47 +140,124 @@ impl ViewReader {
         after: Option<u64>,
         count_max: usize,
     ) -> Result<Page<CaseRow>, ViewError> {
-        let _ = (filter, after, count_max);
-        todo!()
+        let count_max = count_max.min(PAGE_ROWS_MAX);
+        let (narrowed, mut values) = narrow(filter);
+        values.push(whole(after.unwrap_or(i64::MAX as u64)));
+        let tail = format!(
+            "WHERE {narrowed} position < ?{} ORDER BY position DESC LIMIT {}",
+            values.len(),
+            count_max + 1
+        );
+        self.look(|file| {
+            let mut found = rows::<StatusRow>(file, &tail, values)?;
+            let more = found.len() > count_max;
+            found.truncate(count_max);
+            let last = found.last().map(|it| it.standing.submitted_position);
+            let rows = found.into_iter().map(|it| it.row).collect();
+            Ok(Page { rows, next: last.filter(|_| more), as_of: position(file)? })
+        })
     }
+
     /// Cases whose applicant has this blind index in `field` (`identity`, `certificate`).
     pub fn cases_by_index(
         &self,
         field: &str,
         index: &events::proof::Digest,
     ) -> Result<Vec<CaseId>, ViewError> {
-        let _ = (field, index);
-        todo!()
+        let values = vec![Value::Blob(index_column(field, index))];
+        let tail = format!("WHERE blind_index = ?1 ORDER BY key LIMIT {PAGE_ROWS_MAX}");
+        self.look(|file| {
+            Ok(rows::<Indexed>(file, &tail, values)?.into_iter().map(|it| it.case).collect())
+        })
     }
-    /// What must still be delivered, oldest first.
+
+    /// What must still be delivered, least recently touched first. Each province has its share of
+    /// the room, so that one that is silent cannot hide the others.
     pub fn outbox(&self, count_max: usize) -> Result<Vec<OutboxRow>, ViewError> {
-        let _ = count_max;
-        todo!()
+        let share = (count_max / PROVINCES_COUNT).max(1);
+        self.look(|file| {
+            let tail = "WHERE touched_at IS NOT NULL ORDER BY touched_at LIMIT ?1";
+            let mut found = rows::<Asked>(file, tail, vec![whole(count_max as u64)])?;
+            // Only when there is more than one page can anybody be hidden.
+            if found.len() == count_max {
+                let mut shares = Vec::new();
+                for province in ProvinceCode::all() {
+                    shares.extend(outbox_of(file, province, share)?);
+                }
+                found.retain(|it| shares.iter().all(|share| share.case != it.case));
+                found.truncate(count_max.saturating_sub(shares.len()));
+                found.extend(shares);
+                found.sort_by_key(|it| it.last_attempt_at.unwrap_or(it.since));
+                found.truncate(count_max);
+            }
+            Ok(found.iter().map(Asked::row).collect())
+        })
     }
-    /// Open deadlines whose day lies before `date`.
+
+    /// What one province has not signed for, least recently touched first.
+    pub fn outbox_of(
+        &self,
+        province: ProvinceCode,
+        count_max: usize,
+    ) -> Result<Vec<OutboxRow>, ViewError> {
+        self.look(|file| {
+            Ok(outbox_of(file, province, count_max)?.iter().map(Asked::row).collect())
+        })
+    }
+
+    /// Open deadlines whose day lies before `date`, by case.
     pub fn due_before(
         &self,
         date: Date,
         after: Option<CaseId>,
         count_max: usize,
     ) -> Result<Vec<DueRow>, ViewError> {
-        let _ = (date, after, count_max);
-        todo!()
+        let tail = "WHERE running = 1 AND due < ?3 AND key > ?1 ORDER BY key LIMIT ?2";
+        self.dues(tail, after, count_max, vec![Value::Integer(day_number(date))])
     }
+
+    /// The same without those about which nothing more can be noted: what the watch looks at.
+    pub fn unfinished_due_before(
+        &self,
+        date: Date,
+        after: Option<CaseId>,
+        count_max: usize,
+    ) -> Result<Vec<DueRow>, ViewError> {
+        let tail = "WHERE unfinished = 1 AND due < ?3 AND key > ?1 ORDER BY key LIMIT ?2";
+        self.dues(tail, after, count_max, vec![Value::Integer(day_number(date))])
+    }
+
     /// All open deadlines, in pages by case: for revising after a calendar was published.
     pub fn open_dues(
         &self,
         after: Option<CaseId>,
         count_max: usize,
     ) -> Result<Vec<DueRow>, ViewError> {
-        let _ = (after, count_max);
-        todo!()
+        let tail = "WHERE running = 1 AND key > ?1 ORDER BY key LIMIT ?2";
+        self.dues(tail, after, count_max, vec![])
     }
+
+    fn dues(
+        &self,
+        tail: &str,
+        after: Option<CaseId>,
+        count_max: usize,
+        more: Vec<Value>,
+    ) -> Result<Vec<DueRow>, ViewError> {
+        let after = after.map(|it| bytes_of(&it)).unwrap_or_default();
+        let mut values = vec![Value::Blob(after), whole(count_max as u64)];
+        values.extend(more);
+        self.look(|file| {
+            Ok(rows::<Running>(file, tail, values)?.into_iter().map(|it| it.row).collect())
+        })
+    }
+
     /// Corrections whose last day lies before `date`.
     pub fn lapsing_before(&self, date: Date, count_max: usize) -> Result<Vec<LapseRow>, ViewError> {
-        let _ = (date, count_max);
-        todo!()
+        let values = vec![Value::Integer(day_number(date)), whole(count_max as u64)];
+        self.look(|file| rows(file, "WHERE until < ?1 ORDER BY until LIMIT ?2", values))
     }
+
     /// Results that a client has not confirmed, oldest first.
     pub fn feedback(
         &self,
@@ -129,9 +265,16 @@ impl ViewReader {
         after: Position,
         count_max: usize,
     ) -> Result<Vec<FeedbackRow>, ViewError> {
-        let _ = (client, after, count_max);
-        todo!()
+        let mut values = vec![whole(after.0), whole(count_max as u64)];
+        let mut narrowed = "";
+        if let Some(client) = client {
+            values.push(Value::Text(client.to_owned()));
+            narrowed = "client = ?3 AND";
+        }
+        let tail = format!("WHERE {narrowed} position > ?1 ORDER BY position LIMIT ?2");
+        self.look(|file| rows(file, &tail, values))
     }
+
     /// Recorded alerts, newest first, plus (on the first page) those that are told when asked: due soon as of
     /// `today` and its next working day `soon`, nothing came back as of `now`.
     pub fn alerts(
@@ -143,11 +286,180 @@ impl ViewReader {
         now: Timestamp,
         soon: Date,
     ) -> Result<Page<AlertRow>, ViewError> {
-        let _ = (kind, open_only, after, count_max, now, soon);
-        todo!()
+        let count_max = count_max.min(PAGE_ROWS_MAX);
+        let mut values = vec![whole(after.unwrap_or(i64::MAX as u64)), whole(count_max as u64 + 1)];
+        let mut narrowed = String::new();
+        if open_only {
+            narrowed.push_str("open = 1 AND ");
+        }
+        if let Some(kind) = kind {
+            values.push(Value::Integer(kind_number(kind)));
+            narrowed.push_str("kind = ?3 AND ");
+        }
+        let tail = format!("WHERE {narrowed} position < ?1 ORDER BY position DESC LIMIT ?2");
+        let wanted = |it| after.is_none() && kind.is_none_or(|kind| kind == it);
+        self.look(|file| {
+            let mut recorded = rows::<AlertRow>(file, &tail, values)?;
+            let more = recorded.len() > count_max;
+            recorded.truncate(count_max);
+            let next = recorded.last().map(|it| it.position.0).filter(|_| more);
+            let mut told = Vec::new();
+            if wanted(AlertKind::NothingCameBack) {
+                told.extend(nothing_came_back(file, now, count_max)?);
+            }
+            if wanted(AlertKind::DueSoon) {
+                told.extend(due_soon(file, now, soon, count_max)?);
+            }
+            told.extend(recorded);
+            Ok(Page { rows: told, next, as_of: position(file)? })
+        })
     }
+
     /// The league table, by code.
     pub fn provinces(&self) -> Result<Vec<ProvinceRow>, ViewError> {
-        todo!()
+        self.look(|file| {
+            let sql = "SELECT key, row FROM provinces ORDER BY key";
+            let mut select = file.prepare_cached(sql).map_err(broken::<Tally>("read"))?;
+            let mut found = select.query([]).map_err(broken::<Tally>("read"))?;
+            let mut table = Vec::new();
+            while let Some(row) = found.next().map_err(broken::<Tally>("read"))? {
+                let bytes = |at| row.get::<_, Vec<u8>>(at).map_err(broken::<Tally>("read"));
+                if let Some(code) = cell_of::<ProvinceCode>(&bytes(0)?) {
+                    table.push(row_of::<Tally>(&bytes(1)?)?.row(code));
+                }
+            }
+            Ok(table)
+        })
     }
+}
+
+/// A count or position as SQLite has it.
+fn whole(number: u64) -> Value {
+    Value::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+fn position(file: &Connection) -> Result<Position, ViewError> {
+    let position: Option<i64> = file
+        .query_row("SELECT min(position) FROM cursor", [], |it| it.get(0))
+        .map_err(failed("read the cursor of"))?;
+    Ok(Position(position.unwrap_or(0).unsigned_abs()))
+}
+
+/// The rows that `tail` selects and orders. `tail` is ours; only `values` come from outside.
+fn rows<R: Row>(file: &Connection, tail: &str, values: Vec<Value>) -> Result<Vec<R>, ViewError> {
+    let sql = format!("SELECT row FROM {} {tail}", R::NAME);
+    let mut select = file.prepare_cached(&sql).map_err(broken::<R>("read"))?;
+    let mut found = select.query(params_from_iter(values)).map_err(broken::<R>("read"))?;
+    let mut rows = Vec::new();
+    while let Some(row) = found.next().map_err(broken::<R>("read"))? {
+        let bytes = row.get_ref(0).map_err(broken::<R>("read"))?;
+        rows.push(row_of(bytes.as_blob().unwrap_or_default())?);
+    }
+    Ok(rows)
+}
+
+fn by_key<R: Row>(file: &Connection, key: &R::Key) -> Result<Option<R>, ViewError> {
+    let sql = format!("SELECT row FROM {} WHERE key = ?1", R::NAME);
+    let mut select = file.prepare_cached(&sql).map_err(broken::<R>("read"))?;
+    let bytes: Option<Vec<u8>> = select
+        .query_row([bytes_of(key)], |it| it.get(0))
+        .optional()
+        .map_err(broken::<R>("read"))?;
+    bytes.map(|it| row_of(&it)).transpose()
+}
+
+/// The filter as conditions, each followed by `AND`, and their values.
+fn narrow(filter: &CaseFilter) -> (String, Vec<Value>) {
+    let text = |it: &str| Value::Text(it.to_owned());
+    let day = |it: Date| Value::Integer(day_number(it));
+    let asked = [
+        ("province =", filter.province.map(|it| Value::Integer(it.number().into()))),
+        ("stage =", filter.stage.map(|it| text(it.code()))),
+        ("item =", filter.item.map(|it| text(it.code()))),
+        ("category =", filter.category.map(|it| text(it.code()))),
+        ("channel =", filter.channel.map(|it| text(it.code()))),
+        ("client =", filter.client.as_deref().map(text)),
+        ("open = 1 AND due <", filter.due_before.map(day)),
+    ];
+    let (mut conditions, mut values) = (String::new(), Vec::new());
+    for (condition, value) in asked {
+        if let Some(value) = value {
+            values.push(value);
+            conditions.push_str(&format!("{condition} ?{} AND ", values.len()));
+        }
+    }
+    // Written out, so that the partial indexes are found.
+    for (column, asked) in [("open", filter.open), ("overdue", filter.overdue)] {
+        if let Some(asked) = asked {
+            conditions.push_str(&format!("{column} = {} AND ", u8::from(asked)));
+        }
+    }
+    (conditions, values)
+}
+
+fn outbox_of(
+    file: &Connection,
+    province: ProvinceCode,
+    count_max: usize,
+) -> Result<Vec<Asked>, ViewError> {
+    let values = vec![Value::Integer(province.number().into()), whole(count_max as u64)];
+    let tail = "WHERE province = ?1 AND touched_at IS NOT NULL ORDER BY touched_at LIMIT ?2";
+    rows(file, tail, values)
+}
+
+/// An alert that is told and not recorded.
+fn told(
+    file: &Connection,
+    case: CaseId,
+    kind: AlertKind,
+    raised_at: Timestamp,
+    clock: Option<&DueRow>,
+) -> Result<Option<AlertRow>, ViewError> {
+    let Some(status) = by_key::<StatusRow>(file, &case)? else { return Ok(None) };
+    Ok(Some(AlertRow {
+        position: status.row.position,
+        kind,
+        case,
+        number: status.row.number,
+        province: status.row.province,
+        stage: clock.map(|it| it.stage),
+        due: clock.map(|it| it.due.day),
+        raised_at,
+        ended_at: None,
+        blame: None,
+    }))
+}
+
+fn nothing_came_back(
+    file: &Connection,
+    now: Timestamp,
+    count_max: usize,
+) -> Result<Vec<AlertRow>, ViewError> {
+    let Ok(latest) = now.checked_sub(NOTHING_CAME_BACK_AFTER) else { return Ok(vec![]) };
+    let values = vec![Value::Integer(latest.as_microsecond()), whole(count_max as u64)];
+    let tail = "WHERE silent_since IS NOT NULL AND silent_since < ?1 ORDER BY silent_since LIMIT ?2";
+    let mut alerts = Vec::new();
+    for asked in rows::<Asked>(file, tail, values)? {
+        let since = asked.first_attempt_at.unwrap_or(asked.since);
+        alerts.extend(told(file, asked.case, AlertKind::NothingCameBack, since, None)?);
+    }
+    Ok(alerts)
+}
+
+fn due_soon(
+    file: &Connection,
+    now: Timestamp,
+    soon: Date,
+    count_max: usize,
+) -> Result<Vec<AlertRow>, ViewError> {
+    let today = hub_core::calendar::shanghai_date(now);
+    let days = [day_number(today), day_number(soon)].map(Value::Integer);
+    let values = days.into_iter().chain([whole(count_max as u64)]).collect();
+    let tail = "WHERE running = 1 AND due >= ?1 AND due <= ?2 ORDER BY due, key LIMIT ?3";
+    let mut alerts = Vec::new();
+    for running in rows::<Running>(file, tail, values)? {
+        let row = &running.row;
+        alerts.extend(told(file, row.case, AlertKind::DueSoon, now, Some(row))?);
+    }
+    Ok(alerts)
 }

@@ -47,22 +47,22 @@ impl CaseStage {
             Self::Lapsed => "lapsed",
         }
     }
+    /// All of them, in the order of a case's life.
+    pub const ALL: [Self; 10] = [
+        Self::Submitted,
+        Self::Delivered,
+        Self::AwaitingCorrection,
+        Self::Accepted,
+        Self::Suspended,
+        Self::Parked,
+        Self::Completed,
+        Self::Declined,
+        Self::Withdrawn,
+        Self::Lapsed,
+    ];
     /// The one with this code.
     pub fn of(code: &str) -> Option<Self> {
-        [
-            Self::Submitted,
-            Self::Delivered,
-            Self::AwaitingCorrection,
-            Self::Accepted,
-            Self::Suspended,
-            Self::Parked,
-            Self::Completed,
-            Self::Declined,
-            Self::Withdrawn,
-            Self::Lapsed,
-        ]
-        .into_iter()
-        .find(|it| it.code() == code)
+        Self::ALL.into_iter().find(|it| it.code() == code)
     }
     /// Nothing more is expected of the province.
     pub fn has_ended(self) -> bool {
@@ -125,6 +125,8 @@ pub struct DueRow {
     pub stage: Stage,
     /// The Shanghai date that the count started from.
     pub from: Date,
+    /// How many working days are counted from there, if the story tells; else the standard's.
+    pub working_days: Option<u32>,
     pub due: DueDay,
     pub overdue: bool,
     pub urged: bool,
@@ -167,6 +169,21 @@ pub enum AlertKind {
     /// A second, different decision.
     ConflictingDecision,
     Parked,
+}
+
+impl AlertKind {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::DueSoon,
+        Self::AcceptanceOverdue,
+        Self::CompletionOverdue,
+        Self::Urged,
+        Self::SeriouslyOverdue,
+        Self::DeemedAccepted,
+        Self::NothingCameBack,
+        Self::ConflictingDecision,
+        Self::Parked,
+    ];
 }
 
 /// One alert.

@@ -1,0 +1,153 @@
+//! All views, told one event after the other. The same code folds for the live file and for a replay.
+
+use events::envelope::{Event, Recorded};
+use events::ids::{CaseId, ProvinceCode, StreamName};
+use rusqlite::Connection;
+
+use crate::vault::Opener;
+use crate::views::alerts::AlertKey;
+use crate::views::due_days::Running;
+use crate::views::lookup::Indexed;
+use crate::views::outbox::Asked;
+use crate::views::provinces::Tally;
+use crate::views::reader::ViewError;
+use crate::views::rows::{AlertRow, FeedbackRow, LapseRow};
+use crate::views::status::{Change, StatusRow};
+use crate::views::table::{Behind, Row, RowSum, Table, schema};
+use crate::views::{alerts, due_days, feedback, lapses, lookup, outbox, provinces, status};
+
+/// The rows of all views.
+#[derive(Default)]
+pub struct Folds {
+    status: Table<StatusRow>,
+    outbox: Table<Asked>,
+    due_days: Table<Running>,
+    lapses: Table<LapseRow>,
+    alerts: Table<AlertRow>,
+    provinces: Table<Tally>,
+    feedback: Table<FeedbackRow>,
+    lookup: Table<Indexed>,
+    opener: Option<Opener>,
+}
+
+/// One view: what it is called and how it is kept.
+pub(crate) struct Kind {
+    pub(crate) name: &'static str,
+    pub(crate) revision: u32,
+    pub(crate) table: String,
+    pub(crate) indexes: Vec<String>,
+    /// Whether a replay folds it too.
+    pub(crate) replayed: bool,
+}
+
+fn kind<R: Row>(replayed: bool) -> Kind {
+    let (table, indexes) = schema::<R>();
+    Kind { name: R::NAME, revision: R::REVISION, table, indexes, replayed }
+}
+
+/// All views, in the order in which they are told.
+pub(crate) fn kinds() -> Vec<Kind> {
+    vec![
+        kind::<StatusRow>(true),
+        kind::<Asked>(true),
+        kind::<Running>(true),
+        kind::<LapseRow>(true),
+        kind::<AlertRow>(true),
+        kind::<Tally>(true),
+        kind::<FeedbackRow>(true),
+        kind::<Indexed>(false),
+    ]
+}
+
+impl Folds {
+    /// Empty. Without an opener nothing can be looked up by an identity number.
+    pub fn new(opener: Option<Opener>) -> Self {
+        Self { opener, ..Self::default() }
+    }
+
+    /// Takes one event into account.
+    pub(crate) fn apply(
+        &mut self,
+        behind: Behind<'_>,
+        recorded: &Recorded,
+    ) -> Result<(), ViewError> {
+        if let Some(opener) = &self.opener {
+            lookup::apply(&mut self.lookup, behind, opener, recorded)?;
+        }
+        match (&recorded.envelope.event, recorded.envelope.stream) {
+            (Event::Case(event), StreamName::Case(case)) => {
+                let before = status::apply(&mut self.status, behind, case, recorded, event)?;
+                let after = self.status.look(&case).ok_or(ViewError::UnknownEvent {
+                    position: recorded.position,
+                })?;
+                let change = Change { recorded, case, event, before, after };
+                outbox::apply(&mut self.outbox, behind, &change)?;
+                due_days::apply(&mut self.due_days, behind, &change)?;
+                lapses::apply(&mut self.lapses, behind, &change);
+                alerts::apply(&mut self.alerts, behind, &change)?;
+                provinces::apply(&mut self.provinces, behind, &change)?;
+                feedback::apply(&mut self.feedback, behind, &change);
+                Ok(())
+            }
+            // An event of a case in a story that is no case's: the log is damaged.
+            (Event::Case(_), _) => Err(ViewError::UnknownEvent { position: recorded.position }),
+            // Memberships are kept in memory by `membership`; rules and keeping change no row.
+            (Event::Province(_) | Event::Reference(_) | Event::Keeping(_), _) => Ok(()),
+        }
+    }
+
+    /// Writes what changed; the caller commits it together with the cursor.
+    pub(crate) fn flush(&mut self, file: &Connection) -> Result<(), ViewError> {
+        self.status.flush(file)?;
+        self.outbox.flush(file)?;
+        self.due_days.flush(file)?;
+        self.lapses.flush(file)?;
+        self.alerts.flush(file)?;
+        self.provinces.flush(file)?;
+        self.feedback.flush(file)?;
+        self.lookup.flush(file)
+    }
+
+    /// How many rows wait for a flush.
+    pub(crate) fn changed_count(&self) -> usize {
+        self.status.changed_count()
+    }
+
+    /// Each replayed view's sum over its rows. Only with nothing behind.
+    pub fn sums(&self) -> Vec<(&'static str, RowSum)> {
+        vec![
+            (StatusRow::NAME, self.status.sum()),
+            (Asked::NAME, self.outbox.sum()),
+            (Running::NAME, self.due_days.sum()),
+            (LapseRow::NAME, self.lapses.sum()),
+            (AlertRow::NAME, self.alerts.sum()),
+            (Tally::NAME, self.provinces.sum()),
+            (FeedbackRow::NAME, self.feedback.sum()),
+        ]
+    }
+
+    /// The rows of one replayed view by the bytes of their keys, for finding the first difference.
+    pub(crate) fn rows(&self, view: &str) -> std::collections::BTreeMap<Vec<u8>, Vec<u8>> {
+        match view {
+            StatusRow::NAME => self.status.rows(),
+            Asked::NAME => self.outbox.rows(),
+            Running::NAME => self.due_days.rows(),
+            LapseRow::NAME => self.lapses.rows(),
+            AlertRow::NAME => self.alerts.rows(),
+            Tally::NAME => self.provinces.rows(),
+            FeedbackRow::NAME => self.feedback.rows(),
+            _ => std::collections::BTreeMap::new(),
+        }
+    }
+}
+
+/// A row's key as people read it: a case id, a case id and a number, or a province's code.
+pub(crate) fn key_text(view: &str, key: &[u8]) -> String {
+    use crate::views::cells::cell_of;
+    match view {
+        Tally::NAME => cell_of::<ProvinceCode>(key).map(|it| it.to_string()),
+        AlertRow::NAME => cell_of::<AlertKey>(key).map(|it| format!("{}/{}", it.0, it.1)),
+        _ => cell_of::<CaseId>(key).map(|it| it.to_string()),
+    }
+    .unwrap_or_else(|| "an unreadable key".to_owned())
+}
