@@ -80,7 +80,11 @@ mod tests {
             ("04", "05", "05", Verdict::Overdue),
         ] {
             let day = |it| day(it).unwrap();
-            assert_eq!(verdict(day(due), day(recorded), day(claimed)), expected, "{recorded} {claimed}");
+            assert_eq!(
+                verdict(day(due), day(recorded), day(claimed)),
+                expected,
+                "{recorded} {claimed}"
+            );
         }
     }
 

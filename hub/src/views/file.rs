@@ -16,9 +16,7 @@ const STATEMENTS_MAX: usize = 64;
 /// Page cache of the writer, in KiB.
 const WRITER_CACHE_KIB: i64 = 64 * 1024;
 
-pub(crate) fn failed(
-    what: &'static str,
-) -> impl FnOnce(rusqlite::Error) -> ViewError {
+pub(crate) fn failed(what: &'static str) -> impl FnOnce(rusqlite::Error) -> ViewError {
     move |source| ViewError::Store { what, view: "all", source: source.into() }
 }
 
@@ -88,7 +86,7 @@ pub(crate) fn cursor(file: &Connection) -> Result<Cursor, ViewError> {
     let mut select = file
         .prepare("SELECT view, revision, position FROM cursor")
         .map_err(failed("read the cursor of"))?;
-    let found: Vec<(String, u32, u64)> = select
+    let found: Vec<(String, u32, i64)> = select
         .query_map([], |it| Ok((it.get(0)?, it.get(1)?, it.get(2)?)))
         .and_then(|rows| rows.collect())
         .map_err(failed("read the cursor of"))?;
@@ -97,12 +95,12 @@ pub(crate) fn cursor(file: &Connection) -> Result<Cursor, ViewError> {
     }
     let kinds = kinds();
     let position = found.first().map_or(0, |it| it.2);
-    let known = |it: &(String, u32, u64)| {
+    let known = |it: &(String, u32, i64)| {
         kinds.iter().any(|kind| kind.name == it.0 && kind.revision == it.1) && it.2 == position
     };
     // Views commit together; a file in which they stand apart is no file of ours.
     let ours = found.len() == kinds.len() && found.iter().all(known);
-    Ok(if ours { Cursor::At(Position(position)) } else { Cursor::OtherRevision })
+    Ok(if ours { Cursor::At(Position(position.unsigned_abs())) } else { Cursor::OtherRevision })
 }
 
 /// Moves the cursor of every view; inside the transaction that writes the rows.

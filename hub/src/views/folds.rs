@@ -77,9 +77,10 @@ impl Folds {
         match (&recorded.envelope.event, recorded.envelope.stream) {
             (Event::Case(event), StreamName::Case(case)) => {
                 let before = status::apply(&mut self.status, behind, case, recorded, event)?;
-                let after = self.status.look(&case).ok_or(ViewError::UnknownEvent {
-                    position: recorded.position,
-                })?;
+                let after = self
+                    .status
+                    .look(&case)
+                    .ok_or(ViewError::UnknownEvent { position: recorded.position })?;
                 let change = Change { recorded, case, event, before, after };
                 outbox::apply(&mut self.outbox, behind, &change)?;
                 due_days::apply(&mut self.due_days, behind, &change)?;

@@ -66,8 +66,9 @@ fn personal_values(
                 "the sealed part of case {case} does not open: it cannot be looked up");
             return Ok(vec![]);
         }
-        Err(source @ (VaultError::Store { .. } | VaultError::WrongWrappingKey)) => {
-            let source = Box::new(source);
+        // Whether it opens could not be found out: stop rather than lose the row in silence.
+        Err(failure) => {
+            let source = Box::new(failure);
             return Err(ViewError::Store { what: "open a seal for", view: Indexed::NAME, source });
         }
     };

@@ -246,7 +246,8 @@ impl Tally {
 
     /// The row as it is shown.
     pub(crate) fn row(&self, province: ProvinceCode) -> ProvinceRow {
-        let mut reasons: Vec<(Reason, u64)> = self.reasons.iter().map(|it| (*it.0, *it.1)).collect();
+        let mut reasons: Vec<(Reason, u64)> =
+            self.reasons.iter().map(|it| (*it.0, *it.1)).collect();
         reasons.sort_by_key(|it| (std::cmp::Reverse(it.1), it.0));
         reasons.truncate(TOP_REASONS_MAX);
         let blame = self.blame.iter().filter(|it| *it.1 > 0).map(|it| (*it.0, *it.1)).collect();

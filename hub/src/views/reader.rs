@@ -200,9 +200,7 @@ impl ViewReader {
         province: ProvinceCode,
         count_max: usize,
     ) -> Result<Vec<OutboxRow>, ViewError> {
-        self.look(|file| {
-            Ok(outbox_of(file, province, count_max)?.iter().map(Asked::row).collect())
-        })
+        self.look(|file| Ok(outbox_of(file, province, count_max)?.iter().map(Asked::row).collect()))
     }
 
     /// Open deadlines whose day lies before `date`, by case.
@@ -437,7 +435,8 @@ fn nothing_came_back(
 ) -> Result<Vec<AlertRow>, ViewError> {
     let Ok(latest) = now.checked_sub(NOTHING_CAME_BACK_AFTER) else { return Ok(vec![]) };
     let values = vec![Value::Integer(latest.as_microsecond()), whole(count_max as u64)];
-    let tail = "WHERE silent_since IS NOT NULL AND silent_since < ?1 ORDER BY silent_since LIMIT ?2";
+    let tail =
+        "WHERE silent_since IS NOT NULL AND silent_since < ?1 ORDER BY silent_since LIMIT ?2";
     let mut alerts = Vec::new();
     for asked in rows::<Asked>(file, tail, values)? {
         let since = asked.first_attempt_at.unwrap_or(asked.since);

@@ -200,11 +200,7 @@ pub fn rebuild(
     Ok(until)
 }
 
-fn write(
-    file: &Connection,
-    folds: &mut Folds,
-    cursor: Option<Position>,
-) -> Result<(), ViewError> {
+fn write(file: &Connection, folds: &mut Folds, cursor: Option<Position>) -> Result<(), ViewError> {
     file.execute_batch("BEGIN").map_err(failed("begin writing to"))?;
     folds.flush(file)?;
     if let Some(position) = cursor {

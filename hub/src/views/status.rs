@@ -137,8 +137,11 @@ pub(crate) fn apply(
     let Some(status) = table.change(behind, &case)? else {
         return Err(ViewError::UnknownEvent { position: recorded.position });
     };
-    let before =
-        Before { stage: status.row.stage, province: status.row.province, standing: status.standing };
+    let before = Before {
+        stage: status.row.stage,
+        province: status.row.province,
+        standing: status.standing,
+    };
     status.row.position = recorded.position;
     evolve(status, recorded.recorded_at, event);
     Ok(Some(before))

@@ -64,7 +64,11 @@ pub(crate) fn row_of<R: Row>(bytes: &[u8]) -> Result<R, ViewError> {
 }
 
 impl<R: Row> Table<R> {
-    fn slot(&mut self, behind: Behind<'_>, key: &R::Key) -> Result<Option<&mut Slot<R>>, ViewError> {
+    fn slot(
+        &mut self,
+        behind: Behind<'_>,
+        key: &R::Key,
+    ) -> Result<Option<&mut Slot<R>>, ViewError> {
         if let (Some(file), false) = (behind, self.slots.contains_key(key)) {
             let row = load::<R>(file, key)?;
             self.slots.insert(key.clone(), Slot { row, changed: false });

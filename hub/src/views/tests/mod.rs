@@ -1,0 +1,4 @@
+//! What the views must say, given a story. Each test tells events to a log and asks the reader.
+
+mod stage;
+mod stories;
