@@ -1,0 +1,516 @@
+//! The registrar's desk: take what waits, decide all of it, append it at once, then answer.
+//!
+//! Nobody is answered before the append has returned: even a refusal may rest on a story that a
+//! neighbour in the same batch is only about to make.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
+use std::time::Instant;
+
+use events::case::CaseEvent;
+use events::envelope::{Actor, Envelope, Event, Evidence, Recorded};
+use events::ids::{CaseId, ProvinceCode, StreamName};
+use events::keeping::KeepingEvent;
+use events::reference::ReferenceEvent;
+use hub_core::command::Command;
+use hub_core::province::ProvinceCommand;
+use hub_core::refusal::Refusal;
+use hub_core::routes::Routes;
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use super::published::Published;
+use super::stamps::{EventIds, Moments};
+use super::starting::{AfterCommit, Fatal};
+use super::stories::{Stories, expected};
+use super::{Answer, Ask, BATCH_MAX, CurrentRules, Job, Knock, Unavailable, What, known};
+use crate::log::{Append, AppendError, Conflict, EventLog, SenderKey};
+use crate::vault::{Sealer, VaultError};
+use crate::wake::Wake;
+
+/// What an append made of each item; nothing: there was no room for any.
+type Outcome = Option<Vec<Result<Vec<Recorded>, Conflict>>>;
+
+/// Everything that the registrar's thread owns.
+pub(super) struct Desk {
+    pub(super) log: Box<dyn EventLog>,
+    pub(super) sealer: Sealer,
+    pub(super) stories: Stories,
+    pub(super) published: Published,
+    pub(super) routes: Arc<Routes>,
+    /// The last version of the `keeping` stream.
+    pub(super) keeping: u64,
+    /// Cases whose key nobody has any more.
+    pub(super) destroyed: HashSet<CaseId>,
+    pub(super) moments: Moments,
+    pub(super) ids: EventIds,
+    pub(super) rules: CurrentRules,
+    pub(super) wake: Wake,
+    pub(super) after_commit: AfterCommit,
+    /// The last append found no room.
+    pub(super) full: bool,
+}
+
+/// What is decided together.
+pub(super) struct Round {
+    at: Timestamp,
+    items: Vec<Append>,
+    /// Senders' keys that this round uses; the log does not know them yet.
+    keys: HashMap<SenderKey, CaseId>,
+}
+
+/// What an ask comes to, once the round is durable.
+enum Verdict {
+    /// The round's item of this number.
+    Append(usize),
+    /// This.
+    Answer(Answer),
+    /// What the case's story says of the first time.
+    FirstTime { case: CaseId, by_key: bool },
+}
+
+/// Whose events they are.
+struct Cause {
+    actor: Actor,
+    occurred_at: Timestamp,
+    caused_by: Option<Uuid>,
+}
+
+/// What a case's ask brings.
+struct CaseAsk<'a> {
+    case: CaseId,
+    command: &'a Command,
+    personal: Option<&'a [u8]>,
+    evidence: Option<&'a Evidence>,
+    key: Option<SenderKey>,
+}
+
+impl Cause {
+    /// A report speaks for itself, whatever the ask says.
+    fn of(ask: &Ask) -> Self {
+        if let What::Case { command: Command::Record { message, .. }, .. } = &ask.what {
+            return Self {
+                actor: Actor::Province(message.report.province),
+                occurred_at: message.occurred_at,
+                caused_by: Some(message.id.0),
+            };
+        }
+        let Ask { actor, occurred_at, caused_by, .. } = ask;
+        Self { actor: actor.clone(), occurred_at: *occurred_at, caused_by: *caused_by }
+    }
+}
+
+impl Desk {
+    /// Works until all handles are gone, it is told to stop, or it must not go on.
+    pub(super) fn work(
+        mut self,
+        mut door: mpsc::Receiver<Knock>,
+        stopping: &AtomicBool,
+    ) -> Result<(), Fatal> {
+        let mut knocks = Vec::with_capacity(BATCH_MAX);
+        while door.blocking_recv_many(&mut knocks, BATCH_MAX) > 0 {
+            let jobs: Vec<Job> = knocks
+                .drain(..)
+                .filter_map(|it| match it {
+                    Knock::Job(job) => Some(job),
+                    Knock::Stop => None,
+                })
+                .collect();
+            self.handle(jobs)?;
+            if stopping.load(Ordering::Acquire) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Answers every job, some in a second round.
+    fn handle(&mut self, jobs: Vec<Job>) -> Result<(), Fatal> {
+        let again = self.round(jobs)?;
+        for job in self.round(again)? {
+            // There is one writer, so a conflict that outlives a fresh look at the log is a bug of
+            // ours. The caller may ask again; the keys decide.
+            tracing::error!("the log contradicts the registrar twice");
+            job.answer(Err(Unavailable::Busy));
+        }
+        Ok(())
+    }
+
+    /// Decides and appends once; returns what has to be decided anew because the log knew better.
+    fn round(&mut self, jobs: Vec<Job>) -> Result<Vec<Job>, Fatal> {
+        if jobs.is_empty() {
+            return Ok(jobs);
+        }
+        let mut round = self.begin();
+        self.note_step(&mut round);
+        let mut verdicts = Vec::with_capacity(jobs.len());
+        for job in &jobs {
+            verdicts.push(self.decide(&job.ask, &mut round)?);
+        }
+        let Some(mut outcome) = self.commit(round)? else {
+            jobs.into_iter().for_each(|it| it.answer(Err(Unavailable::Full)));
+            return Ok(Vec::new());
+        };
+        let conflict = outcome.iter().any(Result::is_err);
+        let mut again = Vec::new();
+        for (job, verdict) in jobs.into_iter().zip(verdicts) {
+            let answer = match verdict {
+                Verdict::Append(item) => match &mut outcome[item] {
+                    Ok(recorded) => Some(Answer::Recorded(std::mem::take(recorded))),
+                    Err(_conflict) => None,
+                },
+                // It may rest on what was not recorded after all.
+                _ if conflict => None,
+                Verdict::Answer(answer) => Some(answer),
+                Verdict::FirstTime { case, by_key } => {
+                    Some(self.first_time(&job.ask, case, by_key)?)
+                }
+            };
+            match answer {
+                Some(answer) => job.answer(Ok(answer)),
+                None => again.push(job),
+            }
+        }
+        Ok(again)
+    }
+
+    /// A round at this moment.
+    pub(super) fn begin(&mut self) -> Round {
+        Round { at: self.moments.now(), items: Vec::new(), keys: HashMap::new() }
+    }
+
+    /// A step of the clock becomes part of the round; it is kept until it is recorded.
+    pub(super) fn note_step(&mut self, round: &mut Round) {
+        if let Some(step) = self.moments.step.clone() {
+            tracing::warn!(before = %step.before, after = %step.after, "the clock stepped");
+            self.propose_keeping(round, step.into());
+        }
+    }
+
+    fn decide(&mut self, ask: &Ask, round: &mut Round) -> Result<Verdict, Fatal> {
+        match &ask.what {
+            What::Case { case, command, personal, evidence, key } => {
+                let personal = personal.as_deref();
+                let what = CaseAsk {
+                    case: *case,
+                    command,
+                    personal,
+                    evidence: evidence.as_ref(),
+                    key: *key,
+                };
+                self.decide_case(Cause::of(ask), what, round)
+            }
+            What::Province { province, command } => {
+                self.decide_province(Cause::of(ask), *province, command, round)
+            }
+            What::Reference(event) => match self.published.decide(event) {
+                Err(refusal) => Ok(Verdict::Answer(Answer::Refused(refusal))),
+                Ok(None) => Ok(Verdict::Answer(Answer::NothingNew(Vec::new()))),
+                Ok(Some(event)) => Ok(self.propose_reference(Cause::of(ask), round, event)),
+            },
+            What::Keeping(event) => {
+                if let KeepingEvent::CaseKeyDestroyed(it) = event
+                    && self.destroyed.contains(&it.case)
+                {
+                    return Ok(Verdict::Answer(Answer::NothingNew(Vec::new())));
+                }
+                let item = self.keeping_item(Cause::of(ask), round.at, event.clone());
+                Ok(round.push(item))
+            }
+        }
+    }
+
+    fn decide_case(
+        &mut self,
+        cause: Cause,
+        ask: CaseAsk<'_>,
+        round: &mut Round,
+    ) -> Result<Verdict, Fatal> {
+        let CaseAsk { case, command, .. } = ask;
+        if let Some(first) = self.case_of(ask.key, round)? {
+            return Ok(Verdict::FirstTime { case: first, by_key: true });
+        }
+        let told = self.stories.case(&*self.log, case)?;
+        let rules = self.published.rules();
+        let events = match hub_core::case::decide(told.state.as_ref(), command, rules, round.at) {
+            Err(refusal) => return Ok(Verdict::Answer(Answer::Refused(refusal))),
+            Ok(events) if events.is_empty() && known::is_kept(command) => {
+                return Ok(Verdict::FirstTime { case, by_key: false });
+            }
+            Ok(events) if events.is_empty() => {
+                return Ok(Verdict::Answer(Answer::NothingNew(Vec::new())));
+            }
+            Ok(events) => events,
+        };
+        let envelopes = events.into_iter().map(Event::Case);
+        let mut envelopes =
+            cause.envelopes(StreamName::Case(case), envelopes, |it| (it, self.ids.next(round.at)));
+        let first = &mut envelopes[0];
+        first.evidence = ask.evidence.cloned();
+        if let Some(personal) = ask.personal {
+            match self.sealer.seal(case, first.id, personal) {
+                Ok(sealed) => first.sealed = Some(sealed),
+                // Nobody may add to what was destroyed on purpose.
+                Err(VaultError::NoKey { .. }) => {
+                    return Ok(Verdict::Answer(Answer::Refused(Refusal::OutOfOrder)));
+                }
+                Err(error) => return Err(Fatal::Vault(error)),
+            }
+        }
+        let builds_on = expected(told.version);
+        for envelope in &envelopes {
+            if let Event::Case(event) = &envelope.event {
+                told.state = hub_core::case::evolve(told.state.take(), event);
+            }
+        }
+        told.version += envelopes.len() as u64;
+        if let Some(key) = ask.key {
+            round.keys.insert(key, case);
+        }
+        Ok(round.push(Append {
+            stream: StreamName::Case(case),
+            expected: builds_on,
+            recorded_at: round.at,
+            events: envelopes,
+            key: ask.key,
+        }))
+    }
+
+    /// The case in which a sender's key was used, in this round or ever.
+    fn case_of(&self, key: Option<SenderKey>, round: &Round) -> Result<Option<CaseId>, Fatal> {
+        let Some(key) = key else { return Ok(None) };
+        if let Some(case) = round.keys.get(&key) {
+            return Ok(Some(*case));
+        }
+        match self.log.find_key(&key)? {
+            Some(StreamName::Case(case)) => Ok(Some(case)),
+            _ => Ok(None),
+        }
+    }
+
+    fn decide_province(
+        &mut self,
+        cause: Cause,
+        province: ProvinceCode,
+        command: &ProvinceCommand,
+        round: &mut Round,
+    ) -> Result<Verdict, Fatal> {
+        let told = self.stories.province(&*self.log, province)?;
+        let events = match hub_core::province::decide(&told.state, command) {
+            Err(refusal) => return Ok(Verdict::Answer(Answer::Refused(refusal))),
+            Ok(events) if events.is_empty() => {
+                return Ok(Verdict::Answer(Answer::NothingNew(Vec::new())));
+            }
+            Ok(events) => events,
+        };
+        let builds_on = expected(told.version);
+        for event in &events {
+            told.state = hub_core::province::evolve(std::mem::take(&mut told.state), event);
+        }
+        told.version += events.len() as u64;
+        let stream = StreamName::Province(province);
+        let events = events.into_iter().map(Event::Province);
+        let events = cause.envelopes(stream, events, |it| (it, self.ids.next(round.at)));
+        let recorded_at = round.at;
+        Ok(round.push(Append { stream, expected: builds_on, recorded_at, events, key: None }))
+    }
+
+    fn propose_reference(
+        &mut self,
+        cause: Cause,
+        round: &mut Round,
+        event: ReferenceEvent,
+    ) -> Verdict {
+        let builds_on = expected(self.published.version());
+        self.published.evolve(&event);
+        let stream = StreamName::Reference;
+        let events = cause.envelopes(stream, [Event::Reference(event)].into_iter(), |it| {
+            (it, self.ids.next(round.at))
+        });
+        let recorded_at = round.at;
+        round.push(Append { stream, expected: builds_on, recorded_at, events, key: None })
+    }
+
+    fn keeping_item(&mut self, cause: Cause, at: Timestamp, event: KeepingEvent) -> Append {
+        let builds_on = expected(self.keeping);
+        self.keeping += 1;
+        let stream = StreamName::Keeping;
+        let events = cause
+            .envelopes(stream, [Event::Keeping(event)].into_iter(), |it| (it, self.ids.next(at)));
+        Append { stream, expected: builds_on, recorded_at: at, events, key: None }
+    }
+
+    /// The hub itself notes something about the log.
+    pub(super) fn propose_keeping(&mut self, round: &mut Round, event: KeepingEvent) {
+        let cause = Cause { actor: Actor::Hub, occurred_at: round.at, caused_by: None };
+        let item = self.keeping_item(cause, round.at, event);
+        round.push(item);
+    }
+
+    /// The hub itself publishes a rule, unless it is known.
+    pub(super) fn publish(
+        &mut self,
+        round: &mut Round,
+        event: &ReferenceEvent,
+    ) -> Result<(), Refusal> {
+        if let Some(event) = self.published.decide(event)? {
+            let cause = Cause { actor: Actor::Hub, occurred_at: round.at, caused_by: None };
+            self.propose_reference(cause, round, event);
+        }
+        Ok(())
+    }
+
+    /// Makes a round durable: first the keys that sealed it, then its events.
+    pub(super) fn commit(&mut self, round: Round) -> Result<Outcome, Fatal> {
+        if round.items.is_empty() {
+            return Ok(Some(Vec::new()));
+        }
+        let streams: Vec<StreamName> = round.items.iter().map(|it| it.stream).collect();
+        let begun = Instant::now();
+        let appended = match self.sealer.make_durable() {
+            Ok(()) => self.log.append(round.items),
+            Err(error) if error.is_full() => Err(AppendError::Full(Box::new(error))),
+            Err(error) => return Err(Fatal::Vault(error)),
+        };
+        metrics::histogram!("hub_log_append_seconds").record(begun.elapsed().as_secs_f64());
+        let outcome = match appended {
+            Ok(outcome) => outcome,
+            Err(AppendError::Full(cause)) => {
+                if !std::mem::replace(&mut self.full, true) {
+                    tracing::error!(cause = %cause, "there is no room to append: nothing is taken in");
+                }
+                self.forget(streams.into_iter())?;
+                return Ok(None);
+            }
+            Err(error) => return Err(Fatal::Append(error)),
+        };
+        if std::mem::replace(&mut self.full, false) {
+            tracing::info!("there is room to append again");
+        }
+        let failed = streams.iter().zip(&outcome).filter(|it| it.1.is_err()).map(|it| *it.0);
+        self.forget(failed)?;
+        self.settle(&outcome)?;
+        Ok(Some(outcome))
+    }
+
+    /// Forgets stories that ran ahead of the log.
+    fn forget(&mut self, streams: impl Iterator<Item = StreamName>) -> Result<(), Fatal> {
+        for stream in streams {
+            match stream {
+                StreamName::Case(case) => self.stories.forget_case(case),
+                StreamName::Province(province) => self.stories.forget_province(province),
+                StreamName::Reference => {
+                    let story = self.log.read_stream(&stream)?;
+                    self.published = Published::of(&story, self.routes.clone());
+                }
+                StreamName::Keeping => {
+                    let story = self.log.read_stream(&stream)?;
+                    self.keeping = story.last().map_or(0, |it| it.version.0);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What follows from what is durable now.
+    fn settle(&mut self, outcome: &[Result<Vec<Recorded>, Conflict>]) -> Result<(), Fatal> {
+        let mut by_kind: Vec<(&'static str, u64)> = Vec::new();
+        for recorded in outcome.iter().flatten().flatten() {
+            let kind = recorded.envelope.event.kind();
+            match by_kind.iter_mut().find(|it| it.0 == kind) {
+                Some(count) => count.1 += 1,
+                None => by_kind.push((kind, 1)),
+            }
+            self.settle_one(recorded)?;
+        }
+        for (kind, count) in &by_kind {
+            metrics::counter!("hub_events_appended_total", "type" => *kind).increment(*count);
+        }
+        let count: u64 = by_kind.iter().map(|it| it.1).sum();
+        metrics::histogram!("hub_batch_events").record(count as f64);
+        let current = self.rules.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if !Arc::ptr_eq(&current, self.published.rules()) {
+            *self.rules.write().unwrap_or_else(PoisonError::into_inner) =
+                self.published.rules().clone();
+        }
+        if let Some(last) = outcome.iter().flatten().flatten().last() {
+            (self.after_commit)(last.position, last.hash, last.recorded_at);
+            self.wake.ring();
+        }
+        Ok(())
+    }
+
+    fn settle_one(&mut self, recorded: &Recorded) -> Result<(), Fatal> {
+        let Recorded { position, envelope, .. } = recorded;
+        match (&envelope.event, envelope.stream) {
+            (Event::Case(event), StreamName::Case(case)) => tracing::debug!(
+                case.id = %case, event.r#type = event.kind(), event.position = position.0,
+                "recorded {} of case {case}", CaseEvent::kind(event)
+            ),
+            (Event::Keeping(KeepingEvent::CaseKeyDestroyed(it)), _) => {
+                // Recorded first: after a crash the start destroys it again.
+                self.sealer.destroy(it.case).map_err(Fatal::Vault)?;
+                self.destroyed.insert(it.case);
+            }
+            (Event::Keeping(KeepingEvent::ClockStepped(it)), _)
+                if self.moments.step.as_ref() == Some(it) =>
+            {
+                self.moments.step = None;
+            }
+            (event, stream) => tracing::debug!(
+                event.r#type = event.kind(),
+                event.position = position.0,
+                "recorded {} of {stream}",
+                event.kind()
+            ),
+        }
+        Ok(())
+    }
+
+    fn first_time(&self, ask: &Ask, case: CaseId, by_key: bool) -> Result<Answer, Fatal> {
+        let What::Case { command, .. } = &ask.what else { return Ok(Answer::NothingNew(vec![])) };
+        let story = self.log.read_stream(&StreamName::Case(case))?;
+        let first = known::first_time(story, command);
+        // The key is there, and what it was used for is not this.
+        let reused = by_key && first.is_empty();
+        Ok(if reused {
+            Answer::Refused(Refusal::IdempotencyKeyReused)
+        } else {
+            Answer::NothingNew(first)
+        })
+    }
+}
+
+impl Cause {
+    fn envelopes(
+        self,
+        stream: StreamName,
+        events: impl Iterator<Item = Event>,
+        mut name: impl FnMut(Event) -> (Event, events::ids::EventId),
+    ) -> Vec<Envelope> {
+        events
+            .map(|event| {
+                let (event, id) = name(event);
+                Envelope {
+                    id,
+                    stream,
+                    occurred_at: self.occurred_at,
+                    actor: self.actor.clone(),
+                    caused_by: self.caused_by,
+                    event,
+                    sealed: None,
+                    evidence: None,
+                }
+            })
+            .collect()
+    }
+}
+
+impl Round {
+    fn push(&mut self, item: Append) -> Verdict {
+        self.items.push(item);
+        Verdict::Append(self.items.len() - 1)
+    }
+}

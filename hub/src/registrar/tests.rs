@@ -1,0 +1,1 @@
+//! What the registrar promises, tried.
