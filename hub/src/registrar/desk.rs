@@ -110,7 +110,13 @@ impl Desk {
         stopping: &AtomicBool,
     ) -> Result<(), Fatal> {
         let mut knocks = Vec::with_capacity(BATCH_MAX);
-        while door.blocking_recv_many(&mut knocks, BATCH_MAX) > 0 {
+        loop {
+            if door.is_empty() {
+                self.rest()?;
+            }
+            if door.blocking_recv_many(&mut knocks, BATCH_MAX) == 0 {
+                break;
+            }
             let jobs: Vec<Job> = knocks
                 .drain(..)
                 .filter_map(|it| match it {
@@ -124,6 +130,14 @@ impl Desk {
             }
         }
         Ok(())
+    }
+
+    /// While nobody waits the log may tidy up; that it finds no room to do so harms nobody.
+    fn rest(&mut self) -> Result<(), Fatal> {
+        match self.log.rest() {
+            Ok(()) | Err(AppendError::Full(_)) => Ok(()),
+            Err(error) => Err(Fatal::Append(error)),
+        }
     }
 
     /// Answers every job, some in a second round.

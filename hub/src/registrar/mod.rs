@@ -195,6 +195,11 @@ impl Registrar {
         Ok(answered)
     }
 
+    /// How many wait at the door now; at most `WAITING_MAX`.
+    pub fn waiting(&self) -> usize {
+        self.door.max_capacity() - self.door.capacity()
+    }
+
     /// The rules as they are now (calendar and standards as published, routes as configured).
     pub fn rules(&self) -> Arc<Rules> {
         self.rules.read().unwrap_or_else(PoisonError::into_inner).clone()

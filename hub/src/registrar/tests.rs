@@ -1,1 +1,6 @@
-//! What the registrar promises, tried.
+//! What the registrar promises, tried: one case for one key, nobody answered too early, ids that grow.
+
+mod answers;
+mod failures;
+mod rules;
+mod stage;
