@@ -1,1 +1,21 @@
-//! Placeholder.
+//! A province's side of the hub. A province writes one trait; the adapter keeps what arrives,
+//! signs for it, and repeats the office's news until the hub has signed for that.
+//!
+//! 1. [`office::OfficeSystem`]: the one trait a province implements.
+//! 2. [`reporter::Reporter`]: how its system tells news. Durable before the call returns.
+//! 3. [`adapter::Adapter`]: opens the store, connects, and runs until it is told to stop.
+//!
+//! `examples/toy_province.rs` is the smallest complete province.
+
+pub mod adapter;
+pub mod check;
+pub mod clock;
+pub mod config;
+mod connection;
+mod inbox;
+pub mod keys;
+pub mod office;
+pub mod outbox;
+pub mod reporter;
+pub mod status;
+pub mod store;

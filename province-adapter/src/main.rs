@@ -1,2 +1,163 @@
-//! Placeholder.
-fn main() {}
+//! The sidecar: `serve` runs until it is told to stop, `check` says whether it would, `status` looks.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use province_adapter::adapter::Adapter;
+use province_adapter::check;
+use province_adapter::config::{Config, Office};
+use province_adapter::office::OfficeSystem;
+use province_adapter::office::simulated::SimulatedOffice;
+use province_adapter::status::Status;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::error;
+use tracing_subscriber::EnvFilter;
+
+/// After the signal; what is not done by then is done after the next start.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A province's adapter for the inter-provincial hub. 跨省通办省级适配器
+#[derive(Parser)]
+#[command(name = "province-adapter", version)]
+struct CommandLine {
+    /// What is logged, e.g. `info` or `province_adapter=debug`.
+    #[arg(long, global = true, default_value = "info,async_nats=warn")]
+    log: String,
+    #[command(subcommand)]
+    role: Role,
+}
+
+#[derive(Subcommand)]
+enum Role {
+    /// Run until SIGTERM or SIGINT.
+    Serve {
+        /// The configuration; see deploy/adapter.example.toml.
+        #[arg(long)]
+        config: PathBuf,
+    },
+    /// Say in plain words whether it would run: 0 yes, 1 no, 2 the configuration is unusable.
+    Check {
+        /// The configuration.
+        #[arg(long)]
+        config: PathBuf,
+    },
+    /// Look at the inbox and the outbox.
+    Status {
+        /// The configuration.
+        #[arg(long)]
+        config: PathBuf,
+        /// For programs.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[tokio::main(worker_threads = 2)]
+async fn main() -> ExitCode {
+    let command_line = CommandLine::parse();
+    let filter = match EnvFilter::try_new(&command_line.log) {
+        Ok(filter) => filter,
+        Err(problem) => return tell_error(&format!("`--log`: {problem}")),
+    };
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let (Role::Serve { config: path }
+    | Role::Check { config: path }
+    | Role::Status { config: path, .. }) = &command_line.role;
+    let config = match Config::load(path) {
+        Ok(config) => config,
+        Err(problem) => return tell_error(&check::chain(&problem)),
+    };
+    let answer = match command_line.role {
+        Role::Serve { .. } => serve(&config).await.map(|()| true),
+        Role::Check { .. } => check_all(&config).await,
+        Role::Status { json, .. } => status(&config, json),
+    };
+    match answer {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(failure) => {
+            error!("{failure:#}");
+            ExitCode::from(1)
+        }
+    }
+}
+
+async fn serve(config: &Config) -> anyhow::Result<()> {
+    let adapter = Adapter::open(config).context("cannot start")?;
+    let Office::Simulated(settings) = &config.office;
+    let office = SimulatedOffice::new(settings.clone(), adapter.reporter())
+        .context("the simulated office has no hours")?;
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    let (stop, stopping) = tokio::sync::oneshot::channel();
+    let running = async {
+        tokio::select! {
+            ended = adapter.run(Borrowed(&office), async { let _ = stopping.await; }) => ended,
+            () = office.run() => Ok(()),
+        }
+    };
+    tokio::pin!(running);
+    tokio::select! {
+        ended = &mut running => return ended.context("cannot go on"),
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    // Nobody waits for it if the adapter has just ended by itself.
+    let _ = stop.send(());
+    match tokio::time::timeout(STOP_TIMEOUT, running).await {
+        Ok(ended) => ended.context("cannot stop in order"),
+        Err(_) => anyhow::bail!("did not stop within {} s", STOP_TIMEOUT.as_secs()),
+    }
+}
+
+/// The office also has a loop of its own, so the adapter gets a look at it only.
+struct Borrowed<'a>(&'a SimulatedOffice);
+
+impl OfficeSystem for Borrowed<'_> {
+    async fn take(
+        &self,
+        work: province_adapter::office::TakenWork,
+    ) -> Result<(), province_adapter::office::TakeError> {
+        self.0.take(work).await
+    }
+}
+
+async fn check_all(config: &Config) -> anyhow::Result<bool> {
+    let lines = check::check(config).await;
+    let mut text = String::new();
+    for line in &lines {
+        text.push_str(&format!("{line}\n"));
+    }
+    tell(&text)?;
+    Ok(lines.iter().all(|it| it.fine))
+}
+
+fn status(config: &Config, json: bool) -> anyhow::Result<bool> {
+    let path: &Path = &config.store;
+    let status = Status::look(path, &config.clock()).context("cannot look at the store")?;
+    if json {
+        tell(&format!("{}\n", serde_json::to_string(&status)?))?;
+    } else {
+        tell(&status.to_string())?;
+    }
+    Ok(true)
+}
+
+/// Data goes to standard output; a reader that has gone away is no failure.
+fn tell(text: &str) -> anyhow::Result<()> {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(failure) if failure.kind() != std::io::ErrorKind::BrokenPipe => Err(failure.into()),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Used or configured wrongly.
+fn tell_error(text: &str) -> ExitCode {
+    // If even this cannot be written, the exit code still tells it.
+    let _ = writeln!(std::io::stderr(), "{text}");
+    ExitCode::from(2)
+}

@@ -1,0 +1,409 @@
+//! One file, checked once, all its problems named together. Secrets are paths, never values.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use ed25519_dalek::{SigningKey, VerifyingKey};
+use events::ids::ProvinceCode;
+use events::proof::signature;
+use events::time_lapse::TimeLapse;
+use serde::Deserialize;
+
+use crate::clock::Clock;
+use crate::keys::{self, Identity, KeyError};
+use crate::office::simulated;
+use crate::outbox::Pace;
+
+/// The file cannot be used. The texts are for whoever writes it.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// It is not there.
+    #[error("cannot read `{path}`", path = path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// It is not TOML, has an unknown key, or a value of another type.
+    #[error("cannot understand `{path}`", path = path.display())]
+    Understand {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        #[source]
+        source: toml::de::Error,
+    },
+    /// Everything else, at once.
+    #[error("`{path}` has {} problem(s):\n  {}", problems.len(), problems.join("\n  "), path = path.display())]
+    Problems {
+        /// The file.
+        path: PathBuf,
+        /// One sentence each.
+        problems: Vec<String>,
+    },
+}
+
+/// A checked configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Whom it speaks for.
+    pub province: ProvinceCode,
+    /// The hub's log and environment.
+    pub origin: String,
+    /// Where the broker is.
+    pub broker: Broker,
+    /// Which keys.
+    pub keys: Keys,
+    /// The SQLite file.
+    pub store: PathBuf,
+    /// How often an unreceipted report is sent again.
+    pub pace: Pace,
+    /// Every bound.
+    pub limits: Limits,
+    /// Which office system.
+    pub office: Office,
+    /// Time told faster: a demonstration.
+    pub time_lapse: Option<TimeLapse>,
+}
+
+/// The broker and the way in.
+#[derive(Debug, Clone)]
+pub struct Broker {
+    /// One or more addresses of the same cluster.
+    pub urls: Vec<String>,
+    /// The file with this province's NATS seed (`SU…`).
+    pub nkey_seed_file: PathBuf,
+    /// Certificates that count for the broker, in PEM, if the system's do not.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// Files and ids of keys.
+#[derive(Debug, Clone)]
+pub struct Keys {
+    /// Ed25519 seed.
+    pub sign_key_file: PathBuf,
+    /// As the hub registered it.
+    pub sign_key_id: String,
+    /// X25519 private key.
+    pub seal_key_file: PathBuf,
+    /// As the hub registered it.
+    pub seal_key_id: String,
+    /// The hub's Ed25519 key.
+    pub hub_key: VerifyingKey,
+    /// Its id.
+    pub hub_key_id: String,
+}
+
+/// Every queue, window and wait.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Messages in one fetch and one transaction.
+    pub fetch_messages_max: usize,
+    /// How long a fetch waits at the broker.
+    pub fetch_expires: Duration,
+    /// Between two signs of life of a waiting fetch.
+    pub fetch_heartbeat: Duration,
+    /// Reports on their way at once.
+    pub send_window: usize,
+    /// Work offered to the office at once.
+    pub hand_over_at_once_max: usize,
+    /// For the office's answer.
+    pub take_timeout: Duration,
+    /// Before work is offered again.
+    pub retake_wait: Duration,
+}
+
+/// Which office system answers.
+#[derive(Debug, Clone)]
+pub enum Office {
+    /// The one in this executable.
+    Simulated(simulated::Settings),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    province: String,
+    origin: String,
+    office: String,
+    broker: BrokerFile,
+    keys: KeysFile,
+    store: StoreFile,
+    #[serde(default)]
+    pace: PaceFile,
+    #[serde(default)]
+    limits: LimitsFile,
+    #[serde(default)]
+    simulated: simulated::Settings,
+    time_lapse: Option<TimeLapse>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BrokerFile {
+    urls: Vec<String>,
+    nkey_seed_file: PathBuf,
+    ca_file: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeysFile {
+    sign_key_file: PathBuf,
+    sign_key_id: String,
+    seal_key_file: PathBuf,
+    seal_key_id: String,
+    hub_public_key: String,
+    hub_key_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoreFile {
+    path: PathBuf,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct PaceFile {
+    resend_after_ms: Vec<u64>,
+    jitter_percent: u32,
+}
+
+impl Default for PaceFile {
+    fn default() -> Self {
+        Self {
+            resend_after_ms: vec![5_000, 30_000, 120_000, 600_000, 3_600_000],
+            jitter_percent: 20,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct LimitsFile {
+    fetch_messages_max: u64,
+    fetch_expires_ms: u64,
+    fetch_heartbeat_ms: u64,
+    send_window: u64,
+    hand_over_at_once_max: u64,
+    take_timeout_ms: u64,
+    retake_wait_ms: u64,
+}
+
+impl Default for LimitsFile {
+    fn default() -> Self {
+        Self {
+            fetch_messages_max: 256,
+            fetch_expires_ms: 10_000,
+            fetch_heartbeat_ms: 2_000,
+            send_window: 256,
+            hand_over_at_once_max: 128,
+            take_timeout_ms: 30_000,
+            retake_wait_ms: 5_000,
+        }
+    }
+}
+
+impl Config {
+    /// Reads and checks the file. Paths in it are relative to it.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        Self::parse(&text, path, folder)
+    }
+
+    fn parse(text: &str, path: &Path, folder: &Path) -> Result<Self, ConfigError> {
+        let file: File = toml::from_str(text)
+            .map_err(|source| ConfigError::Understand { path: path.to_owned(), source })?;
+        let mut problems = Vec::new();
+        let config = check(file, folder, &mut problems);
+        match config {
+            Some(config) if problems.is_empty() => Ok(config),
+            _ => Err(ConfigError::Problems { path: path.to_owned(), problems }),
+        }
+    }
+
+    /// The machine's clock, or the demonstration's.
+    pub fn clock(&self) -> Clock {
+        self.time_lapse.map_or(Clock::Machine, Clock::Lapse)
+    }
+
+    /// Reads the key files.
+    pub fn identity(&self) -> Result<Identity, KeyError> {
+        let keys = &self.keys;
+        Ok(Identity {
+            province: self.province,
+            origin: self.origin.clone(),
+            sign_key: SigningKey::from_bytes(&keys::read_key(&keys.sign_key_file)?),
+            sign_key_id: keys.sign_key_id.clone(),
+            seal_key: BASE64.encode(keys::read_key(&keys.seal_key_file)?),
+            seal_key_id: keys.seal_key_id.clone(),
+            hub_key: keys.hub_key,
+            hub_key_id: keys.hub_key_id.clone(),
+        })
+    }
+}
+
+/// Everything that is wrong goes into `problems`; nothing is returned if a part is missing.
+fn check(file: File, folder: &Path, problems: &mut Vec<String>) -> Option<Config> {
+    let province = note(problems, file.province.parse(), "`province`");
+    let hub_key =
+        note(problems, signature::public_key(&file.keys.hub_public_key), "`keys.hub_public_key`");
+    for (name, text) in [
+        ("origin", &file.origin),
+        ("keys.sign_key_id", &file.keys.sign_key_id),
+        ("keys.seal_key_id", &file.keys.seal_key_id),
+        ("keys.hub_key_id", &file.keys.hub_key_id),
+    ] {
+        if text.is_empty() || text.len() > 128 {
+            problems.push(format!("`{name}` must have 1 to 128 characters"));
+        }
+    }
+    if file.broker.urls.is_empty() {
+        problems.push("`broker.urls` must name at least one address".to_owned());
+    }
+    if file.office != "simulated" {
+        problems.push(format!("`office` is `{}`; this version knows `simulated`", file.office));
+    }
+    problems.extend(file.simulated.problems());
+    let steps = file.pace.resend_after_ms.iter().map(|it| Duration::from_millis(*it)).collect();
+    let pace = Pace::new(steps, file.pace.jitter_percent);
+    if pace.is_none() || file.pace.resend_after_ms.contains(&0) {
+        problems.push(
+            "`pace.resend_after_ms` needs at least one wait, none of them 0, and `pace.jitter_percent` at most 100"
+                .to_owned(),
+        );
+    }
+    let limits = check_limits(&file.limits, problems);
+    let at = |path: PathBuf| folder.join(path);
+    Some(Config {
+        province: province?,
+        origin: file.origin,
+        broker: Broker {
+            urls: file.broker.urls,
+            nkey_seed_file: at(file.broker.nkey_seed_file),
+            ca_file: file.broker.ca_file.map(at),
+        },
+        keys: Keys {
+            sign_key_file: at(file.keys.sign_key_file),
+            sign_key_id: file.keys.sign_key_id,
+            seal_key_file: at(file.keys.seal_key_file),
+            seal_key_id: file.keys.seal_key_id,
+            hub_key: hub_key?,
+            hub_key_id: file.keys.hub_key_id,
+        },
+        store: at(file.store.path),
+        pace: pace?,
+        limits,
+        office: Office::Simulated(file.simulated),
+        time_lapse: file.time_lapse,
+    })
+}
+
+fn note<T, E: std::fmt::Display>(
+    problems: &mut Vec<String>,
+    result: Result<T, E>,
+    what: &str,
+) -> Option<T> {
+    result.map_err(|it| problems.push(format!("{what}: {it}"))).ok()
+}
+
+fn check_limits(file: &LimitsFile, problems: &mut Vec<String>) -> Limits {
+    let mut bounded = |name: &str, value: u64, min: u64, max: u64| {
+        if !(min..=max).contains(&value) {
+            problems
+                .push(format!("`limits.{name}` is {value}; it must lie between {min} and {max}"));
+        }
+        value
+    };
+    let count = |it: u64| usize::try_from(it).unwrap_or(usize::MAX);
+    let limits = Limits {
+        fetch_messages_max: count(bounded("fetch_messages_max", file.fetch_messages_max, 1, 4096)),
+        fetch_expires: ms(bounded("fetch_expires_ms", file.fetch_expires_ms, 1_000, 300_000)),
+        fetch_heartbeat: ms(bounded("fetch_heartbeat_ms", file.fetch_heartbeat_ms, 250, 60_000)),
+        send_window: count(bounded("send_window", file.send_window, 1, 1024)),
+        hand_over_at_once_max: count(bounded(
+            "hand_over_at_once_max",
+            file.hand_over_at_once_max,
+            1,
+            1024,
+        )),
+        take_timeout: ms(bounded("take_timeout_ms", file.take_timeout_ms, 100, 600_000)),
+        retake_wait: ms(bounded("retake_wait_ms", file.retake_wait_ms, 10, 3_600_000)),
+    };
+    if file.fetch_heartbeat_ms.saturating_mul(2) > file.fetch_expires_ms {
+        problems.push(
+            "`limits.fetch_heartbeat_ms` must be at most half of `fetch_expires_ms`".to_owned(),
+        );
+    }
+    limits
+}
+
+fn ms(it: u64) -> Duration {
+    Duration::from_millis(it)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example() -> String {
+        std::fs::read_to_string("../deploy/adapter.example.toml").unwrap()
+    }
+
+    fn problems(text: &str) -> String {
+        match Config::parse(text, Path::new("adapter.toml"), Path::new("")) {
+            Ok(_) => String::new(),
+            Err(ConfigError::Understand { source, .. }) => source.to_string(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn the_example_is_a_valid_configuration_and_lists_the_defaults() {
+        let given = Config::parse(&example(), Path::new("x"), Path::new("/etc/hub")).unwrap();
+        assert_eq!(given.store, Path::new("/etc/hub/adapter.db"));
+        let (limits, defaults) = (given.limits, LimitsFile::default());
+        assert_eq!(limits.fetch_messages_max as u64, defaults.fetch_messages_max);
+        assert_eq!(limits.fetch_expires, ms(defaults.fetch_expires_ms));
+        assert_eq!(limits.fetch_heartbeat, ms(defaults.fetch_heartbeat_ms));
+        assert_eq!(limits.send_window as u64, defaults.send_window);
+        assert_eq!(limits.hand_over_at_once_max as u64, defaults.hand_over_at_once_max);
+        assert_eq!(limits.take_timeout, ms(defaults.take_timeout_ms));
+        assert_eq!(limits.retake_wait, ms(defaults.retake_wait_ms));
+    }
+
+    #[test]
+    fn each_mistake_is_named() {
+        for (right, wrong, named) in [
+            ("province = \"22\"", "province = \"71\"", "`province`"),
+            ("office = \"simulated\"", "office = \"soap\"", "this version knows `simulated`"),
+            ("urls = [\"nats://127.0.0.1:4222\"]", "urls = []", "at least one address"),
+            ("send_window = 256", "send_window = 0", "`limits.send_window` is 0"),
+            ("send_window = 256", "send_windw = 256", "unknown field `send_windw`"),
+            ("jitter_percent = 20", "jitter_percent = 101", "at most 100"),
+            ("decline_percent = 4.0", "decline_percent = 140.0", "decline_percent"),
+            ("hub_key_id = \"hub-1\"", "hub_key_id = \"\"", "`keys.hub_key_id`"),
+        ] {
+            let text = example();
+            assert!(text.contains(right), "the example lacks {right}");
+            let told = problems(&text.replace(right, wrong));
+            assert!(told.contains(named), "{wrong}: {told}");
+        }
+    }
+
+    #[test]
+    fn all_problems_are_told_at_once() {
+        let text = example()
+            .replace("province = \"22\"", "province = \"71\"")
+            .replace("send_window = 256", "send_window = 0");
+        let told = problems(&text);
+        assert!(told.contains("2 problem(s)") && told.contains("`province`"), "{told}");
+    }
+}

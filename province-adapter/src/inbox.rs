@@ -1,0 +1,341 @@
+//! What has arrived, so that a second delivery is harmless. Nothing is believed unsigned; nothing is
+//! acknowledged before it is durable; what is not believed is kept, counted and named.
+
+use bytes::Bytes;
+use events::ids::{CaseId, ReportId};
+use events::report::News;
+use events::subjects;
+use events::wire::{self, ToProvince, WireError};
+use events::work::{PersonalPart, Receipts, Work, WorkKind};
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _, named_params, params};
+
+use crate::keys::{Identity, randomness};
+use crate::outbox::{self, Draft, Ended, ReportError, id, signed};
+use crate::store::StoreError;
+
+/// Refused messages whose bytes are kept; older ones are only counted.
+pub(crate) const REFUSED_KEPT_MAX: i64 = 10_000;
+
+/// A message as the broker handed it over.
+#[derive(Debug, Clone)]
+pub(crate) struct Letter {
+    pub(crate) body: Bytes,
+    pub(crate) signature: Option<String>,
+}
+
+/// A message that is the hub's and for us.
+pub(crate) enum Content {
+    /// Something to handle, and its opened personal part.
+    Work(Work, Option<PersonalPart>),
+    /// Reports that may rest.
+    Receipts(Receipts),
+}
+
+/// Why a message is not believed. The code is what `status` counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Distrust {
+    /// Larger than the contract allows.
+    TooLarge,
+    /// No signature header.
+    Unsigned,
+    /// The signature is not the hub's, or not over these bytes.
+    BadSignature,
+    /// Signed by the hub, and not readable by this version.
+    Unreadable,
+    /// For another province.
+    WrongProvince,
+    /// Of another log or environment.
+    WrongOrigin,
+    /// From a writer that has been replaced since.
+    StaleEpoch,
+    /// A case or correction without a personal part.
+    PersonalPartMissing,
+    /// The personal part is sealed to another key.
+    SealDoesNotOpen,
+}
+
+impl Distrust {
+    /// The stable code.
+    pub(crate) fn code(self) -> &'static str {
+        match self {
+            Self::TooLarge => "too-large",
+            Self::Unsigned => "unsigned",
+            Self::BadSignature => "bad-signature",
+            Self::Unreadable => "unreadable",
+            Self::WrongProvince => "wrong-province",
+            Self::WrongOrigin => "wrong-origin",
+            Self::StaleEpoch => "stale-epoch",
+            Self::PersonalPartMissing => "personal-part-missing",
+            Self::SealDoesNotOpen => "seal-does-not-open",
+        }
+    }
+}
+
+/// Is it the hub's, for us, whole and readable? Looks only at the message and the keys.
+pub(crate) fn examine(identity: &Identity, letter: &Letter) -> Result<Content, Distrust> {
+    if letter.body.len() > subjects::PAYLOAD_BYTES_MAX {
+        return Err(Distrust::TooLarge);
+    }
+    let jws = letter.signature.as_deref().ok_or(Distrust::Unsigned)?;
+    identity.check_hub(jws, &letter.body).map_err(|_| Distrust::BadSignature)?;
+    let content = wire::to_province_from_bytes(&letter.body).map_err(|it| match it {
+        WireError::Unreadable { .. }
+        | WireError::UnknownKind { .. }
+        | WireError::Contradiction { .. } => Distrust::Unreadable,
+    })?;
+    let (province, origin) = match &content {
+        ToProvince::Work(work) => (work.province, &work.origin),
+        ToProvince::Receipts(receipts) => (receipts.province, &receipts.origin),
+    };
+    if province != identity.province {
+        return Err(Distrust::WrongProvince);
+    }
+    if *origin != identity.origin {
+        return Err(Distrust::WrongOrigin);
+    }
+    match content {
+        ToProvince::Receipts(receipts) => Ok(Content::Receipts(receipts)),
+        ToProvince::Work(work) => {
+            let personal = identity.open(&work).map_err(|_| Distrust::SealDoesNotOpen)?;
+            if personal.is_none() && work.kind != WorkKind::Withdrawal {
+                return Err(Distrust::PersonalPartMissing);
+            }
+            Ok(Content::Work(work, personal))
+        }
+    }
+}
+
+/// What became of a message.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// New work in this row, signed for by this report.
+    New { row: i64, case: CaseId, delivered: ReportId },
+    /// A copy. `sent_again` reports go out again because the hub evidently lacks them.
+    Known { sent_again: usize },
+    /// Receipts: how many ended a sending, and how many of these were refusals.
+    Receipts { ended: usize, refused: usize },
+    /// Not believed.
+    Refused(Distrust),
+}
+
+/// The two moments of an arrival.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moments {
+    pub(crate) real: Timestamp,
+    pub(crate) told: Timestamp,
+}
+
+/// Makes the message durable and puts the signed receipt for it in the outbox, in one transaction.
+pub(crate) fn keep(
+    connection: &Connection,
+    identity: &Identity,
+    letter: &Letter,
+    content: &Result<Content, Distrust>,
+    now: Moments,
+) -> Result<Arrival, ReportError> {
+    match content {
+        Err(distrust) => refuse(connection, identity, letter, *distrust, now.real),
+        Ok(Content::Receipts(receipts)) => {
+            if !raise_epoch(connection, receipts.epoch, now.real)? {
+                return refuse(connection, identity, letter, Distrust::StaleEpoch, now.real);
+            }
+            Ok(end_all(connection, receipts, now.real)?)
+        }
+        Ok(Content::Work(work, _)) => {
+            let known = find(connection, work)?;
+            if !raise_epoch(connection, work.epoch, now.real)? {
+                // A late copy of what we hold does no harm; anything new from an old writer might.
+                return match known {
+                    Some(_) => Ok(Arrival::Known { sent_again: 0 }),
+                    None => refuse(connection, identity, letter, Distrust::StaleEpoch, now.real),
+                };
+            }
+            match known {
+                Some(delivered_by) => Ok(Arrival::Known {
+                    sent_again: say_again(connection, work.case, delivered_by, now.real)?,
+                }),
+                None => take_in(connection, identity, letter, work, now),
+            }
+        }
+    }
+}
+
+/// False if the epoch is lower than one that was seen.
+fn raise_epoch(connection: &Connection, epoch: u64, now: Timestamp) -> Result<bool, StoreError> {
+    let seen: i64 =
+        connection.prepare_cached("SELECT epoch FROM fence")?.query_row([], |row| row.get(0))?;
+    let epoch = signed(epoch);
+    if epoch > seen {
+        connection.prepare_cached("UPDATE fence SET epoch = ?1")?.execute([epoch])?;
+        outbox::hurry(connection, now)?;
+    }
+    Ok(epoch >= seen)
+}
+
+/// The row of the `delivered` report of work that is here already.
+fn find(connection: &Connection, work: &Work) -> Result<Option<i64>, StoreError> {
+    Ok(connection
+        .prepare_cached(
+            "SELECT delivered_by FROM work WHERE case_id = ?1 AND request = ?2 AND kind = ?3",
+        )?
+        .query_row(params![id(work.case.0), id(work.request.0), work.kind.token()], |row| {
+            row.get(0)
+        })
+        .optional()?)
+}
+
+fn say_again(
+    connection: &Connection,
+    case: CaseId,
+    delivered_by: i64,
+    now: Timestamp,
+) -> Result<usize, StoreError> {
+    let receipted: bool = connection
+        .prepare_cached("SELECT next_send_at IS NULL FROM report WHERE id = ?1")?
+        .query_row([delivered_by], |row| row.get(0))?;
+    // Unreceipted, it is being sent anyway, at its own pace.
+    if receipted { outbox::send_again_from(connection, case, delivered_by, now) } else { Ok(0) }
+}
+
+fn take_in(
+    connection: &Connection,
+    identity: &Identity,
+    letter: &Letter,
+    work: &Work,
+    now: Moments,
+) -> Result<Arrival, ReportError> {
+    let draft = Draft {
+        case: work.case,
+        request: work.request,
+        digest: work.digest,
+        news: News::Delivered { work: work.kind },
+        occurred_at: now.told,
+        text: None,
+    };
+    let delivered = outbox::enqueue(connection, identity, draft, now.real)?;
+    connection
+        .prepare_cached(
+            "INSERT INTO work (case_id, request, kind, digest, body, signature, received_at, delivered_by, next_take_at)
+             VALUES (:case, :request, :kind, :digest, :body, :signature, :now, :delivered, :now)",
+        )?
+        .execute(named_params! {
+            ":case": id(work.case.0), ":request": id(work.request.0), ":kind": work.kind.token(),
+            ":digest": work.digest.0, ":body": letter.body.as_ref(),
+            ":signature": letter.signature, ":now": now.real.as_millisecond(),
+            ":delivered": delivered.row,
+        })?;
+    let row = connection.last_insert_rowid();
+    Ok(Arrival::New { row, case: work.case, delivered: delivered.report })
+}
+
+fn end_all(
+    connection: &Connection,
+    receipts: &Receipts,
+    now: Timestamp,
+) -> Result<Arrival, StoreError> {
+    let (mut ended, mut refused) = (0, 0);
+    for receipt in &receipts.receipts {
+        if let Ended::Now { refused: was_refused } = outbox::end(connection, receipt, now)? {
+            ended += 1;
+            refused += usize::from(was_refused);
+        }
+    }
+    Ok(Arrival::Receipts { ended, refused })
+}
+
+fn refuse(
+    connection: &Connection,
+    identity: &Identity,
+    letter: &Letter,
+    distrust: Distrust,
+    now: Timestamp,
+) -> Result<Arrival, ReportError> {
+    // What is not believed may hold anything, personal data too: it is kept sealed.
+    let chance = randomness::<32>().map_err(|_| ReportError::Randomness)?;
+    let sealed = identity.seal_to_self(&chance, &letter.body);
+    connection
+        .prepare_cached("INSERT INTO refused (at, reason, bytes, sealed) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![
+            now.as_millisecond(),
+            distrust.code(),
+            i64::try_from(letter.body.len()).unwrap_or(i64::MAX),
+            sealed
+        ])?;
+    connection
+        .prepare_cached("DELETE FROM refused WHERE id <= ?1")?
+        .execute([connection.last_insert_rowid() - REFUSED_KEPT_MAX])?;
+    connection
+        .prepare_cached(
+            "INSERT INTO refused_count VALUES (?1, 1)
+             ON CONFLICT (reason) DO UPDATE SET count = count + 1",
+        )?
+        .execute([distrust.code()])?;
+    Ok(Arrival::Refused(distrust))
+}
+
+/// Work that the office has not taken yet.
+pub(crate) struct Waiting {
+    pub(crate) row: i64,
+    pub(crate) body: Vec<u8>,
+}
+
+/// The oldest work that may be handed over now, one a case, so that a correction never overtakes.
+pub(crate) fn waiting(
+    connection: &Connection,
+    now: Timestamp,
+    count_max: usize,
+) -> Result<Vec<Waiting>, StoreError> {
+    let mut select = connection.prepare_cached(
+        "SELECT id, body FROM work WHERE taken_at IS NULL AND next_take_at <= ?1
+           AND NOT EXISTS (SELECT 1 FROM work AS earlier WHERE earlier.case_id = work.case_id
+                           AND earlier.taken_at IS NULL AND earlier.id < work.id)
+         ORDER BY id LIMIT ?2",
+    )?;
+    let count_max = i64::try_from(count_max).unwrap_or(i64::MAX);
+    let rows = select.query_map(params![now.as_millisecond(), count_max], |row| {
+        Ok(Waiting { row: row.get(0)?, body: row.get(1)? })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The office has it.
+pub(crate) fn taken(connection: &Connection, row: i64, now: Timestamp) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("UPDATE work SET taken_at = ?2 WHERE id = ?1")?
+        .execute(params![row, now.as_millisecond()])?;
+    Ok(())
+}
+
+/// The office could not take it now.
+pub(crate) fn take_later(
+    connection: &Connection,
+    row: i64,
+    next_at: Timestamp,
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "UPDATE work SET take_tries = take_tries + 1, next_take_at = ?2 WHERE id = ?1",
+        )?
+        .execute(params![row, next_at.as_millisecond()])?;
+    Ok(())
+}
+
+/// The newest case or correction of `case`: what a report answers.
+pub(crate) fn newest_work(
+    connection: &Connection,
+    case: CaseId,
+) -> Result<Option<Work>, ReportError> {
+    let body: Option<Vec<u8>> = connection
+        .prepare_cached(
+            "SELECT body FROM work WHERE case_id = ?1 AND kind <> 'withdrawal'
+             ORDER BY id DESC LIMIT 1",
+        )?
+        .query_row([id(case.0)], |row| row.get(0))
+        .optional()?;
+    Ok(body.and_then(|it| match wire::to_province_from_bytes(&it) {
+        Ok(ToProvince::Work(work)) => Some(work),
+        // It was readable when it was kept; an older program may have been put back.
+        Ok(ToProvince::Receipts(_)) | Err(_) => None,
+    }))
+}

@@ -1,0 +1,167 @@
+//! Who this adapter is: its province, the log it belongs to, its keys and the hub's.
+
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use ed25519_dalek::{SigningKey, VerifyingKey};
+use events::ids::ProvinceCode;
+use events::proof::seal;
+use events::proof::signature::{self, Purpose, SignatureError};
+use events::work::{PersonalPart, Work};
+
+/// A key file that cannot be used. Its content is never repeated.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// It cannot be read.
+    #[error("cannot read the key file `{path}`", path = path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// It is not 32 bytes in base64url.
+    #[error("`{path}` is not a key: 32 bytes in base64url without padding", path = path.display())]
+    Shape {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The system gives no randomness.
+    #[error("cannot draw randomness for a key")]
+    Randomness,
+}
+
+/// Everything that signing, checking and opening need.
+pub struct Identity {
+    /// The province that this adapter speaks for.
+    pub province: ProvinceCode,
+    /// The log and environment whose work counts.
+    pub origin: String,
+    /// Signs the reports.
+    pub sign_key: SigningKey,
+    /// Its registered id.
+    pub sign_key_id: String,
+    /// Opens the personal parts: X25519, base64url.
+    pub seal_key: String,
+    /// Its registered id.
+    pub seal_key_id: String,
+    /// The hub's key.
+    pub hub_key: VerifyingKey,
+    /// The hub's key's id.
+    pub hub_key_id: String,
+}
+
+/// A personal part that cannot be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// Sealed to a key that this adapter does not have, or changed on the way.
+    #[error("the personal part does not open with this adapter's key")]
+    DoesNotOpen,
+    /// Opened, and it is not a personal part.
+    #[error("the opened part is not a personal part")]
+    Unreadable,
+}
+
+impl Identity {
+    /// Did the hub sign these bytes for a province?
+    pub(crate) fn check_hub(&self, jws: &str, bytes: &[u8]) -> Result<(), SignatureError> {
+        signature::verify(&self.hub_key, Purpose::ToProvince, jws, bytes)
+    }
+
+    /// The signature under a report.
+    pub(crate) fn sign_report(&self, bytes: &[u8]) -> String {
+        signature::sign(&self.sign_key, &self.sign_key_id, Purpose::Report, bytes)
+    }
+
+    /// The personal part of `work`; nothing if it has none.
+    pub(crate) fn open(&self, work: &Work) -> Result<Option<PersonalPart>, OpenError> {
+        let Some(sealed) = &work.sealed else { return Ok(None) };
+        if sealed.key_id != self.seal_key_id {
+            return Err(OpenError::DoesNotOpen);
+        }
+        let context = work.seal_context();
+        let plain = seal::open_with(&self.seal_key, context.as_bytes(), sealed)
+            .map_err(|_| OpenError::DoesNotOpen)?;
+        serde_json::from_slice(&plain).map(Some).map_err(|_| OpenError::Unreadable)
+    }
+
+    /// Seals what must be kept but may hold anything, to this adapter's own key.
+    pub(crate) fn seal_to_self(&self, randomness: &[u8; 32], bytes: &[u8]) -> Option<String> {
+        let public = seal::public_of(&self.seal_key).ok()?;
+        let sealed =
+            seal::seal_to(&public, &self.seal_key_id, randomness, b"refused", bytes).ok()?;
+        serde_json::to_string(&sealed).ok()
+    }
+}
+
+/// 32 bytes in base64url without padding on one line, as every key file here is written.
+pub fn read_key(path: &Path) -> Result<[u8; 32], KeyError> {
+    let text = read_text(path)?;
+    let shape = || KeyError::Shape { path: path.to_owned() };
+    let bytes = BASE64.decode(text.trim()).map_err(|_| shape())?;
+    bytes.try_into().map_err(|_| shape())
+}
+
+/// The text of a secret's file.
+pub fn read_text(path: &Path) -> Result<String, KeyError> {
+    std::fs::read_to_string(path).map_err(|source| KeyError::Read { path: path.to_owned(), source })
+}
+
+/// A fresh pair of keys as texts: what goes into the files, and what the hub registers.
+pub struct Generated {
+    /// Content of `sign_key_file`.
+    pub sign_private: String,
+    /// What the hub registers for signatures.
+    pub sign_public: String,
+    /// Content of `seal_key_file`.
+    pub seal_private: String,
+    /// What the hub registers for seals.
+    pub seal_public: String,
+}
+
+/// Draws a signing and a sealing key for a province.
+pub fn generate() -> Result<Generated, KeyError> {
+    let seed = randomness()?;
+    let (seal_private, seal_public) = seal::key_pair(&randomness()?);
+    let sign_key = SigningKey::from_bytes(&seed);
+    Ok(Generated {
+        sign_private: BASE64.encode(seed),
+        sign_public: signature::public_key_text(&sign_key.verifying_key()),
+        seal_private,
+        seal_public,
+    })
+}
+
+/// Bytes that nobody can guess.
+pub(crate) fn randomness<const N: usize>() -> Result<[u8; N], KeyError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|_| KeyError::Randomness)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generated_keys_are_what_the_key_files_hold() {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = generate().unwrap();
+        let path = folder.path().join("sign.key");
+        std::fs::write(&path, format!("{}\n", keys.sign_private)).unwrap();
+        let key = SigningKey::from_bytes(&read_key(&path).unwrap());
+        assert_eq!(signature::public_key_text(&key.verifying_key()), keys.sign_public);
+        assert_eq!(seal::public_of(&keys.seal_private).unwrap(), keys.seal_public);
+    }
+
+    #[test]
+    fn a_key_file_that_is_no_key_is_named_without_its_content() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sign.key");
+        std::fs::write(&path, "hunter2").unwrap();
+        let text = read_key(&path).unwrap_err().to_string();
+        assert!(text.contains("sign.key") && !text.contains("hunter2"), "{text}");
+    }
+}
