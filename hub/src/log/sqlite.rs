@@ -12,7 +12,7 @@ mod append;
 mod guard;
 mod open;
 mod read;
-pub(crate) mod schema;
+mod schema;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -31,7 +31,9 @@ use crate::log::batch::Head;
 use crate::log::{Append, AppendError, Conflict, EventLog, ReadError, ReadLog, Readers, SenderKey};
 
 pub use open::OpenError;
-pub(crate) use open::sync_folder;
+pub(crate) use open::{reader_connection, sync_folder};
+pub(crate) use read::{key_seal, stream_name};
+pub(crate) use schema::origin;
 
 /// How many streams' ends the writer remembers.
 const STREAMS_REMEMBERED_MAX: NonZeroUsize = NonZeroUsize::new(65_536).expect("not zero");

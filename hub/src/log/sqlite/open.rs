@@ -166,12 +166,17 @@ impl SqliteLog {
 
 /// Opens a reader.
 pub(crate) fn reader(path: &Path) -> Result<SqliteReader, OpenError> {
-    refuse_strange_files(path)?;
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = connect(path, flags, Role::Reader)?;
+    let connection = reader_connection(path)?;
     let origin =
         schema::origin(&connection).map_err(|it| OpenError::reading("read the name of", it))?;
     Ok(SqliteReader { connection, origin })
+}
+
+/// A connection that can only read, for whoever reads the columns as they are.
+pub(crate) fn reader_connection(path: &Path) -> Result<Connection, OpenError> {
+    refuse_strange_files(path)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    connect(path, flags, Role::Reader)
 }
 
 fn connect(path: &Path, flags: OpenFlags, role: Role) -> Result<Connection, OpenError> {

@@ -1,5 +1,7 @@
 //! The shape of the file. What is expected is not written down twice: it is what `schema.sql` makes.
 
+use std::sync::OnceLock;
+
 use rusqlite::Connection;
 
 use super::open::OpenError;
@@ -43,11 +45,7 @@ pub(crate) fn check(connection: &Connection) -> Result<(), OpenError> {
     if found != SCHEMA_VERSION {
         return Err(OpenError::Schema { name: format!("version {found}") });
     }
-    let known = Connection::open_in_memory().and_then(|it| {
-        it.execute_batch(SCHEMA)?;
-        objects(&it)
-    });
-    let known = known.map_err(|source| OpenError::Sqlite { doing: "compare", source })?;
+    let known = known()?;
     let found = objects(connection).map_err(|it| OpenError::reading("read the schema of", it))?;
     let differs = known.iter().find(|it| !found.contains(it));
     match differs.or_else(|| found.iter().find(|it| !known.contains(it))) {
@@ -55,6 +53,20 @@ pub(crate) fn check(connection: &Connection) -> Result<(), OpenError> {
         None => Err(OpenError::Schema { name: "a table twice".to_owned() }),
         Some(object) => Err(OpenError::Schema { name: object.name.clone() }),
     }
+}
+
+/// What `schema.sql` makes, found out once.
+fn known() -> Result<&'static [Object], OpenError> {
+    static KNOWN: OnceLock<Vec<Object>> = OnceLock::new();
+    if let Some(known) = KNOWN.get() {
+        return Ok(known);
+    }
+    let known = Connection::open_in_memory().and_then(|it| {
+        it.execute_batch(SCHEMA)?;
+        objects(&it)
+    });
+    let known = known.map_err(|source| OpenError::Sqlite { doing: "compare", source })?;
+    Ok(KNOWN.get_or_init(|| known))
 }
 
 #[derive(PartialEq, Eq)]

@@ -1,0 +1,299 @@
+//! Is this log what was recorded? Reads the raw columns with its own eyes, and names the first bad event.
+//!
+//! It never repairs, and it never panics on any file: every byte is foreign until it is proven.
+
+use std::path::{Path, PathBuf};
+
+use ed25519_dalek::VerifyingKey;
+use events::ids::StreamName;
+use events::proof::Hash;
+use events::proof::chain::Link;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, ErrorCode};
+use uuid::Uuid;
+
+use crate::audit::walk::{Row, Walk};
+use crate::log::SenderKey;
+use crate::log::checkpoint;
+use crate::log::sqlite::{OpenError, key_seal, reader_connection, stream_name};
+
+/// Progress is told after so many events.
+const PROGRESS_EVENTS: u64 = 8_192;
+
+/// What is wrong, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damage {
+    /// The first bad position; nothing if it is the file and not an event.
+    pub position: Option<u64>,
+    /// What is wrong with it.
+    pub what: String,
+}
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// The log and its environment.
+    pub origin: String,
+    /// How many events were found good.
+    pub events: u64,
+    /// The last good position's hash.
+    pub head: Option<(u64, Hash)>,
+    /// How many stories.
+    pub streams: u64,
+    /// How many signatures of provinces fitted.
+    pub signatures: u64,
+    /// How many checkpoints fitted.
+    pub checkpoints: u64,
+    /// How many senders' keys fitted.
+    pub sender_keys: u64,
+    /// The first damage; nothing if all is well.
+    pub damage: Option<Damage>,
+}
+
+impl Report {
+    /// Whether all is well.
+    pub fn is_clean(&self) -> bool {
+        self.damage.is_none()
+    }
+}
+
+/// Why there is no verdict at all.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// There is nothing to read, or it may not be read.
+    #[error("cannot read `{}`", path.display())]
+    Open {
+        /// What.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The checkpoints cannot be used to judge anything.
+    #[error("the checkpoints cannot be used")]
+    Checkpoints(#[source] checkpoint::CheckpointError),
+}
+
+/// What to hold the log against, besides itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Against<'a> {
+    /// The hub's public key: checks the checkpoints that the log carries.
+    pub hub_key: Option<&'a VerifyingKey>,
+    /// The file of checkpoints, kept elsewhere; needs the key.
+    pub checkpoints: Option<&'a Path>,
+}
+
+impl Against<'_> {
+    /// A walk that will compare.
+    pub(crate) fn walk(&self) -> Result<Walk, VerifyError> {
+        let (Some(key), Some(path)) = (self.hub_key, self.checkpoints) else {
+            return Ok(Walk::new(self.hub_key.copied(), &[]));
+        };
+        let all = checkpoint::read(path, key).map_err(VerifyError::Checkpoints)?;
+        let missing = || VerifyError::Open {
+            path: path.to_owned(),
+            source: Box::new(std::io::Error::from(std::io::ErrorKind::NotFound)),
+        };
+        Ok(Walk::new(Some(*key), &all.ok_or_else(missing)?))
+    }
+}
+
+/// Walks the log at `path`. `progress` is told now and then how many of how many events are done.
+pub fn verify(
+    path: &Path,
+    against: Against<'_>,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Report, VerifyError> {
+    let mut walk = against.walk()?;
+    let mut report = Report::default();
+    let damage = match reader_connection(path) {
+        Ok(connection) => examine(&connection, &mut walk, &mut report, progress),
+        Err(error) => Err(file_damage(path, error)?),
+    };
+    report.events = walk.position();
+    report.head = walk.head();
+    report.streams = walk.streams() as u64;
+    report.signatures = walk.signatures;
+    report.checkpoints = walk.checkpoints;
+    report.damage = damage.err();
+    Ok(report)
+}
+
+/// A file that does not open is damaged, unless it is merely not there or not ours to read.
+fn file_damage(path: &Path, error: OpenError) -> Result<Damage, VerifyError> {
+    let no_verdict = match &error {
+        OpenError::File { .. } => true,
+        OpenError::Sqlite { source, .. } => matches!(
+            source.sqlite_error_code(),
+            Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::DatabaseBusy)
+        ),
+        _ => false,
+    };
+    if no_verdict || !path.is_file() {
+        return Err(VerifyError::Open { path: path.to_owned(), source: Box::new(error) });
+    }
+    let what = match std::error::Error::source(&error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    };
+    Ok(Damage { position: None, what })
+}
+
+fn examine(
+    connection: &Connection,
+    walk: &mut Walk,
+    report: &mut Report,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<(), Damage> {
+    let structure = |it: rusqlite::Error| Damage {
+        position: None,
+        what: format!("the file's structure is damaged: {it}"),
+    };
+    report.origin = crate::log::sqlite::origin(connection).map_err(structure)?;
+    let origin = report.origin.clone();
+    let number = |sql| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+    let count = number("SELECT coalesce(max(position), 0) FROM event").map_err(structure)?;
+    let streams = number("SELECT count(*) FROM stream NOT INDEXED").map_err(structure)?;
+    let bounds = Bounds { count: count.unsigned_abs(), streams };
+    walk_events(connection, &origin, &bounds, walk, progress)?;
+    let what = |what: String| Err(Damage { position: None, what });
+    // SQLite takes a rowid's own check for granted.
+    let named = number("SELECT count(*) = 1 AND min(one) = 1 FROM meta").map_err(structure)?;
+    if named != 1 {
+        return what("the log's name is damaged".to_owned());
+    }
+    if let Some(cut) = walk.cut() {
+        return what(cut);
+    }
+    if walk.streams() as u64 != streams.unsigned_abs() {
+        return what("there is a story without events".to_owned());
+    }
+    let sql = "SELECT count(*) = max(epoch) AND min(epoch) = 1 FROM fence";
+    let gapless = connection.query_row(sql, [], |row| row.get::<_, Option<bool>>(0));
+    let epochs = number("SELECT coalesce(max(epoch), 0) FROM fence").map_err(structure)?;
+    if gapless.map_err(structure)? == Some(false) || epochs.unsigned_abs() < walk.epoch() {
+        return what("the epochs have a gap".to_owned());
+    }
+    report.sender_keys = sender_keys(connection, &origin)?;
+    let verdict: String = connection
+        .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
+        .map_err(structure)?;
+    if verdict != "ok" {
+        return what(format!("the file's structure is damaged: {verdict}"));
+    }
+    Ok(())
+}
+
+struct Bounds {
+    count: u64,
+    streams: i64,
+}
+
+fn walk_events(
+    connection: &Connection,
+    origin: &str,
+    bounds: &Bounds,
+    walk: &mut Walk,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<(), Damage> {
+    let sql =
+        "SELECT position, event.stream_ref, name, version, recorded_at, epoch, event_id, kind,
+        actor, body, sealed, evidence, evidence_signature, previous_hash, hash
+        FROM event NOT INDEXED LEFT JOIN stream USING (stream_ref) ORDER BY position";
+    let at = |walk: &Walk, what: String| Damage { position: Some(walk.position() + 1), what };
+    let broken = |it: rusqlite::Error| format!("the file's structure is damaged: {it}");
+    let mut statement = connection.prepare(sql).map_err(|it| at(walk, broken(it)))?;
+    let mut rows = statement.query([]).map_err(|it| at(walk, broken(it)))?;
+    loop {
+        let row = match rows.next() {
+            Ok(Some(row)) => row,
+            Ok(None) => break,
+            Err(error) => return Err(at(walk, broken(error))),
+        };
+        let mut name = String::new();
+        let verdict = raw(origin, row, bounds, &mut name).and_then(|it| walk.step(&it));
+        if let Err(what) = verdict {
+            // The first bad position: where one is missing, the missing one.
+            return Err(Damage { position: Some(walk.position() + 1), what });
+        }
+        if walk.position().is_multiple_of(PROGRESS_EVENTS) {
+            progress(walk.position(), bounds.count);
+        }
+    }
+    progress(walk.position(), bounds.count);
+    Ok(())
+}
+
+/// The columns as they are, each of the type that it must have.
+fn raw<'a>(
+    origin: &'a str,
+    row: &'a rusqlite::Row<'_>,
+    bounds: &Bounds,
+    name: &'a mut String,
+) -> Result<Row<'a>, String> {
+    let value = |at: usize| row.get_ref(at).map_err(|it| it.to_string());
+    let misshapen = |at: usize| format!("its column {at} is misshapen");
+    let number = |at| match value(at)? {
+        ValueRef::Integer(it) => u64::try_from(it).map_err(|_| misshapen(at)),
+        _ => Err(misshapen(at)),
+    };
+    let text = |at| value(at)?.as_str().map_err(|_| misshapen(at));
+    let maybe = |at| value(at)?.as_blob_or_null().map_err(|_| misshapen(at));
+    let blob = |at| value(at)?.as_blob().map_err(|_| misshapen(at));
+    let hash = |at| {
+        let bytes = <[u8; 32]>::try_from(blob(at)?).map_err(|_| misshapen(at))?;
+        Ok::<_, String>(Hash(bytes))
+    };
+    let recorded_at = match value(4)? {
+        ValueRef::Integer(it) => it,
+        _ => return Err(misshapen(4)),
+    };
+    let stream_ref = number(1)?;
+    if stream_ref == 0 || stream_ref > bounds.streams.unsigned_abs() {
+        return Err("its story has no name".to_owned());
+    }
+    *name =
+        stream_name(value(2)?).map_err(|_| "its story's name is damaged".to_owned())?.to_string();
+    Ok(Row {
+        stream_number: usize::try_from(stream_ref - 1).map_err(|it| it.to_string())?,
+        event_id: Uuid::from_slice(blob(6)?).map_err(|_| misshapen(6))?,
+        kind: text(7)?,
+        actor: text(8)?,
+        hash: hash(14)?,
+        link: Link {
+            origin,
+            position: number(0)?,
+            stream: name,
+            version: number(3)?,
+            recorded_at,
+            epoch: number(5)?,
+            previous: hash(13)?,
+            body: blob(9)?,
+            sealed: maybe(10)?,
+            evidence: maybe(11)?,
+            evidence_signature: value(12)?.as_str_or_null().map_err(|_| misshapen(12))?,
+        },
+    })
+}
+
+/// The keys are no part of the chain; each row carries a seal of its own.
+fn sender_keys(connection: &Connection, origin: &str) -> Result<u64, Damage> {
+    let damaged = |what: String| Damage { position: None, what };
+    let sql = "SELECT key, name, seal FROM sender_key LEFT JOIN stream USING (stream_ref)";
+    let all = connection.prepare(sql).and_then(|mut statement| {
+        let rows = statement.query_map([], |row| {
+            let stream: StreamName = stream_name(row.get_ref(1)?)?;
+            let seal = key_seal(origin, &SenderKey(row.get(0)?), &stream.to_string());
+            Ok(seal == row.get::<_, [u8; 16]>(2)?)
+        })?;
+        rows.collect::<Result<Vec<bool>, _>>()
+    });
+    let all = all.map_err(|it| damaged(format!("a sender's key is damaged: {it}")))?;
+    if all.contains(&false) {
+        return Err(damaged("a sender's key is damaged: its seal does not fit".to_owned()));
+    }
+    Ok(all.len() as u64)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,254 @@
+//! The auditor's walk: event after event, believing nothing but the bytes. Knows no file format.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::str::FromStr as _;
+
+use ed25519_dalek::VerifyingKey;
+use events::envelope::{Actor, Event};
+use events::ids::{ProvinceCode, StreamName};
+use events::keeping::KeepingEvent;
+use events::proof::Hash;
+use events::proof::chain::Link;
+use events::proof::note::Checkpoint;
+use events::proof::signature::{self, Purpose};
+use events::province::{KeyPurpose, ProvinceEvent};
+use events::wire::{event_from_bytes, report_from_bytes};
+use uuid::Uuid;
+
+use crate::log::columns::{self, Columns};
+
+/// How many hashes are remembered for checkpoints that the log itself carries.
+const HASHES_REMEMBERED_MAX: usize = 65_536;
+
+/// A row as it is stored, whatever stores it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Row<'a> {
+    /// A small number for the stream, from 0; the same for the same stream.
+    pub(crate) stream_number: usize,
+    pub(crate) event_id: Uuid,
+    pub(crate) kind: &'a str,
+    pub(crate) actor: &'a str,
+    pub(crate) link: Link<'a>,
+    pub(crate) hash: Hash,
+}
+
+/// What has been seen so far.
+pub(crate) struct Walk {
+    previous: Hash,
+    position: u64,
+    recorded_at_us: i64,
+    epoch: u64,
+    event_id: Option<Uuid>,
+    versions: Vec<u64>,
+    keys: HashMap<(ProvinceCode, String), Option<VerifyingKey>>,
+    signed: BTreeMap<u64, Hash>,
+    hub_key: Option<VerifyingKey>,
+    hashes: VecDeque<Hash>,
+    pub(crate) signatures: u64,
+    pub(crate) checkpoints: u64,
+}
+
+impl Walk {
+    /// Begins before position 1. `signed` are checkpoints from elsewhere; `hub_key` also checks
+    /// those that the log carries.
+    pub(crate) fn new(hub_key: Option<VerifyingKey>, signed: &[Checkpoint]) -> Self {
+        Self {
+            previous: Hash::ZERO,
+            position: 0,
+            recorded_at_us: i64::MIN,
+            epoch: 0,
+            event_id: None,
+            versions: Vec::new(),
+            keys: HashMap::new(),
+            signed: signed.iter().map(|it| (it.position, it.hash)).collect(),
+            hub_key,
+            hashes: VecDeque::new(),
+            signatures: 0,
+            checkpoints: 0,
+        }
+    }
+
+    /// Where the walk is.
+    pub(crate) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The last position and its hash.
+    pub(crate) fn head(&self) -> Option<(u64, Hash)> {
+        (self.position > 0).then_some((self.position, self.previous))
+    }
+
+    /// The last epoch.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// How many streams have events.
+    pub(crate) fn streams(&self) -> usize {
+        self.versions.iter().filter(|it| **it > 0).count()
+    }
+
+    /// One step. What is wrong with the row, if anything is.
+    pub(crate) fn step(&mut self, row: &Row<'_>) -> Result<(), String> {
+        self.order(row)?;
+        let link = &row.link;
+        if link.previous != self.previous {
+            return Err("it does not carry the hash of the event before".to_owned());
+        }
+        if link.hash() != row.hash {
+            return Err("its hash is another one: it was changed".to_owned());
+        }
+        let columns = Columns {
+            event_id: row.event_id,
+            stream: link.stream,
+            kind: row.kind,
+            actor: row.actor,
+        };
+        if let Some(why) = columns::contradiction(&columns, link.body) {
+            return Err(why.to_owned());
+        }
+        self.evidence(row)?;
+        self.position = link.position;
+        self.previous = row.hash;
+        self.recorded_at_us = link.recorded_at;
+        self.epoch = link.epoch;
+        self.event_id = Some(row.event_id);
+        self.learn(row)?;
+        self.compare(row.hash)
+    }
+
+    fn order(&mut self, row: &Row<'_>) -> Result<(), String> {
+        let link = &row.link;
+        let next = self.position + 1;
+        if link.position != next {
+            return Err(format!("position {next} is missing; {} follows", link.position));
+        }
+        if link.recorded_at < self.recorded_at_us {
+            return Err("it was recorded before the event before it".to_owned());
+        }
+        if link.epoch < self.epoch {
+            return Err("an older epoch wrote it".to_owned());
+        }
+        if Some(row.event_id) <= self.event_id {
+            return Err("its id does not grow".to_owned());
+        }
+        if row.stream_number >= self.versions.len() {
+            self.versions.resize(row.stream_number + 1, 0);
+        }
+        let version = &mut self.versions[row.stream_number];
+        if link.version != *version + 1 {
+            let found = link.version;
+            return Err(format!(
+                "version {} of its story is missing; {found} follows",
+                *version + 1
+            ));
+        }
+        *version = link.version;
+        Ok(())
+    }
+
+    /// Checks what a province signed, with the keys that counted at this position.
+    fn evidence(&mut self, row: &Row<'_>) -> Result<(), String> {
+        let (bytes, jws) = match (row.link.evidence, row.link.evidence_signature) {
+            (None, None) => return Ok(()),
+            (Some(bytes), Some(jws)) => (bytes, jws),
+            _ => return Err("its evidence and its signature do not belong together".to_owned()),
+        };
+        let message = report_from_bytes(bytes).map_err(|it| format!("its evidence: {it}"))?;
+        let report = message.report;
+        if let Ok(Actor::Province(actor)) = Actor::from_str(row.actor)
+            && actor != report.province
+        {
+            return Err("its evidence is another province's".to_owned());
+        }
+        if let Ok(StreamName::Case(case)) = StreamName::from_str(row.link.stream)
+            && case != report.case
+        {
+            return Err("its evidence is about another case".to_owned());
+        }
+        if report.origin != row.link.origin {
+            return Err("its evidence answers another log".to_owned());
+        }
+        let id = signature::key_id(jws).map_err(|it| format!("its evidence: {it}"))?;
+        let Some(Some(key)) = self.keys.get(&(report.province, id)) else {
+            return Err("its evidence is signed with a key that did not count here".to_owned());
+        };
+        signature::verify(key, Purpose::Report, jws, bytes)
+            .map_err(|it| format!("its evidence: {it}"))?;
+        self.signatures += 1;
+        Ok(())
+    }
+
+    /// Learns keys and checkpoints from the log itself.
+    fn learn(&mut self, row: &Row<'_>) -> Result<(), String> {
+        let province = row.link.stream.starts_with("province-");
+        if !province && row.kind != "keeping.checkpoint-signed.v1" {
+            return Ok(());
+        }
+        let envelope = event_from_bytes(row.link.body).map_err(|it| it.to_string())?;
+        match (envelope.stream, envelope.event) {
+            (StreamName::Province(code), Event::Province(ProvinceEvent::KeyRegistered(it))) => {
+                if it.purpose == KeyPurpose::Sign {
+                    let key = signature::public_key(&it.public_key).ok();
+                    self.keys.insert((code, it.key_id), key);
+                }
+            }
+            (StreamName::Province(code), Event::Province(ProvinceEvent::KeyRevoked(it))) => {
+                self.keys.insert((code, it.key_id), None);
+            }
+            (_, Event::Keeping(KeepingEvent::CheckpointSigned(it))) => {
+                return self.carried(row.link.origin, it.position, &it.note);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// A checkpoint that the log carries must fit what the log was.
+    fn carried(&mut self, origin: &str, position: u64, note: &str) -> Result<(), String> {
+        let Some(key) = &self.hub_key else { return Ok(()) };
+        let it = Checkpoint::open(note, key).map_err(|it| it.to_string())?;
+        // The hashes remembered end with the event before this one.
+        let back = (self.position - 1).checked_sub(it.position);
+        let back = back.ok_or("its checkpoint is of later events")?;
+        let there = usize::try_from(back).ok().and_then(|back| {
+            self.hashes.len().checked_sub(back + 1).and_then(|at| self.hashes.get(at))
+        });
+        let fits = it.origin == origin && it.position == position;
+        match there {
+            Some(hash) if !fits || *hash != it.hash => {
+                Err("its checkpoint is not what the log was".to_owned())
+            }
+            Some(_) => {
+                self.checkpoints += 1;
+                Ok(())
+            }
+            None => Ok(()), // too long ago to remember; the file of checkpoints has it
+        }
+    }
+
+    fn compare(&mut self, hash: Hash) -> Result<(), String> {
+        if self.hub_key.is_some() {
+            if self.hashes.len() == HASHES_REMEMBERED_MAX {
+                self.hashes.pop_front();
+            }
+            self.hashes.push_back(hash);
+        }
+        match self.signed.get(&self.position) {
+            Some(signed) if *signed != hash => Err("it is not what a checkpoint signed".to_owned()),
+            Some(_) => {
+                self.checkpoints += 1;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a checkpoint vouches for more than there is.
+    pub(crate) fn cut(&self) -> Option<String> {
+        let (signed, _) = self.signed.last_key_value()?;
+        let head = self.position;
+        (*signed > head)
+            .then(|| format!("the log ends at {head}, a checkpoint vouches for {signed}"))
+    }
+}
