@@ -189,7 +189,8 @@ fn letter(message: &Message) -> Letter {
         .as_ref()
         .and_then(|it| it.get(subjects::SIGNATURE_HEADER))
         .map(|it| it.as_str().to_owned());
-    Letter { body: message.payload.clone(), signature }
+    let redelivered = message.info().is_ok_and(|it| it.delivered > 1);
+    Letter { body: message.payload.clone(), signature, redelivered }
 }
 
 /// What became of each letter; `None` where nothing could be made durable.

@@ -17,11 +17,16 @@ use crate::store::StoreError;
 /// Refused messages whose bytes are kept; older ones are only counted.
 pub(crate) const REFUSED_KEPT_MAX: i64 = 10_000;
 
+/// Counted beside what is refused: a receipt for a report that this store never held.
+const UNKNOWN_REPORT: &str = "receipt-for-unknown-report";
+
 /// A message as the broker handed it over.
 #[derive(Debug, Clone)]
 pub(crate) struct Letter {
     pub(crate) body: Bytes,
     pub(crate) signature: Option<String>,
+    /// The broker gave it before: a copy says nothing about what the hub lacks.
+    pub(crate) redelivered: bool,
 }
 
 /// A message that is the hub's and for us.
@@ -152,6 +157,7 @@ pub(crate) fn keep(
                 };
             }
             match known {
+                Some(_) if letter.redelivered => Ok(Arrival::Known { sent_again: 0 }),
                 Some(delivered_by) => Ok(Arrival::Known {
                     sent_again: say_again(connection, work.case, delivered_by, now.real)?,
                 }),
@@ -236,9 +242,14 @@ fn end_all(
 ) -> Result<Arrival, StoreError> {
     let (mut ended, mut refused) = (0, 0);
     for receipt in &receipts.receipts {
-        if let Ended::Now { refused: was_refused } = outbox::end(connection, receipt, now)? {
-            ended += 1;
-            refused += usize::from(was_refused);
+        match outbox::end(connection, receipt, now)? {
+            Ended::Now { refused: was_refused } => {
+                ended += 1;
+                refused += usize::from(was_refused);
+            }
+            Ended::Before => {}
+            // Somebody put an older store back, or the hub mixes up its provinces: it must show.
+            Ended::UnknownReport => count(connection, UNKNOWN_REPORT)?,
         }
     }
     Ok(Arrival::Receipts { ended, refused })
@@ -265,13 +276,18 @@ fn refuse(
     connection
         .prepare_cached("DELETE FROM refused WHERE id <= ?1")?
         .execute([connection.last_insert_rowid() - REFUSED_KEPT_MAX])?;
+    count(connection, distrust.code())?;
+    Ok(Arrival::Refused(distrust))
+}
+
+fn count(connection: &Connection, reason: &str) -> Result<(), StoreError> {
     connection
         .prepare_cached(
             "INSERT INTO refused_count VALUES (?1, 1)
              ON CONFLICT (reason) DO UPDATE SET count = count + 1",
         )?
-        .execute([distrust.code()])?;
-    Ok(Arrival::Refused(distrust))
+        .execute([reason])?;
+    Ok(())
 }
 
 /// Work that the office has not taken yet.

@@ -14,6 +14,8 @@ pub mod config;
 mod connection;
 mod inbox;
 pub mod keys;
+#[cfg(test)]
+mod laws;
 pub mod office;
 pub mod outbox;
 pub mod reporter;
