@@ -15,10 +15,11 @@ use tokio::sync::Notify;
 use tracing::{debug, info, warn};
 
 use crate::clock::Clock;
-use crate::config::{Broker, Config, Limits};
+use crate::config::{Broker, Config};
 use crate::connection;
 use crate::inbox::{self, Arrival, Content, Distrust, Letter, Waiting};
 use crate::keys::{Identity, KeyError};
+use crate::limits::Limits;
 use crate::office::{OfficeSystem, TakeError, TakenWork};
 use crate::outbox::Pace;
 use crate::reporter::Reporter;

@@ -30,6 +30,7 @@ pub(crate) struct Letter {
 }
 
 /// A message that is the hub's and for us.
+#[allow(clippy::large_enum_variant)] // short-lived; a batch of them at most
 pub(crate) enum Content {
     /// Something to handle, and its opened personal part.
     Work(Work, Option<PersonalPart>),

@@ -16,6 +16,7 @@ mod inbox;
 pub mod keys;
 #[cfg(test)]
 mod laws;
+pub mod limits;
 pub mod office;
 pub mod outbox;
 pub mod reporter;

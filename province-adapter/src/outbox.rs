@@ -233,6 +233,8 @@ pub(crate) fn claim_due(
         };
         parcels.push((parcel, step));
     }
+    // The hub holds n+1 until n is there: within a window, in the order of writing.
+    parcels.sort_by_key(|(parcel, _)| parcel.row);
     for (parcel, step) in &parcels {
         let wait_ms = pace.wait_ms(*step, rand::random());
         update.execute(params![parcel.row, now_ms.saturating_add(wait_ms)])?;

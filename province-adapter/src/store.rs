@@ -115,11 +115,13 @@ impl Store {
         answered.await.unwrap_or_else(|_| Err(StoreError::Stopped.into()))
     }
 
-    /// Returns when the writing thread has ended.
-    pub async fn stopped(&self) {
+    /// Returns when the writing thread has ended. Does not keep it alive.
+    pub fn stopped(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut stopped = self.stopped.clone();
-        // An error means that the sender is gone, hence the thread too.
-        let _ = stopped.wait_for(|it| *it).await;
+        async move {
+            // An error means that the sender is gone, hence the thread too.
+            let _ = stopped.wait_for(|it| *it).await;
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The whole road of one province over a real nats-server, with the accounts and permissions of
 //! production: work is taken once, reported, sent again until receipted, and strangers are refused.
+#![allow(clippy::unwrap_used)] // helpers of tests; the lint only knows the tests themselves
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -92,7 +93,7 @@ fn moment() -> jiff::Timestamp {
 }
 
 impl Stage {
-    fn set() -> Self {
+    fn set(resend_ms: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (hub, province) = (nkeys::KeyPair::new_user(), nkeys::KeyPair::new_user());
         std::fs::write(folder.path().join("hub.nk"), hub.seed().unwrap()).unwrap();
@@ -107,7 +108,7 @@ impl Stage {
         let hub_key = SigningKey::from_bytes(&[9; 32]);
         let province = province_adapter::keys::generate().unwrap();
         let stage = Self { folder, _broker: broker, url, hub_key, province };
-        stage.write_adapter_config();
+        stage.write_adapter_config(resend_ms);
         stage
     }
 
@@ -118,7 +119,7 @@ impl Stage {
         ports["nats"][0].as_str().unwrap().to_owned()
     }
 
-    fn write_adapter_config(&self) {
+    fn write_adapter_config(&self, resend_ms: u64) {
         let folder = self.folder.path();
         std::fs::write(folder.join("sign.key"), &self.province.sign_private).unwrap();
         std::fs::write(folder.join("seal.key"), &self.province.seal_private).unwrap();
@@ -129,7 +130,7 @@ impl Stage {
              [keys]\nsign_key_file = \"sign.key\"\nsign_key_id = \"22-sign-1\"\n\
              seal_key_file = \"seal.key\"\nseal_key_id = \"22-seal-1\"\n\
              hub_public_key = \"{hub}\"\nhub_key_id = \"hub-1\"\n[store]\npath = \"adapter.db\"\n\
-             [pace]\nresend_after_ms = [300]\n[simulated]\nmode = \"instant\"\ndenial_percent = 0.0\n",
+             [pace]\nresend_after_ms = [{resend_ms}]\n[simulated]\nmode = \"instant\"\ndenial_percent = 0.0\n",
             url = self.url
         );
         std::fs::write(folder.join("adapter.toml"), text).unwrap();
@@ -289,7 +290,7 @@ fn until<T>(mut look: impl FnMut() -> Option<T>) -> T {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_case_is_delivered_accepted_and_completed_until_every_report_is_receipted() {
-    let stage = Stage::set();
+    let stage = Stage::set(300);
     let hub = stage.hub().await;
     let checked = stage.adapter("check").output().unwrap();
     assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
@@ -319,7 +320,7 @@ async fn a_case_is_delivered_accepted_and_completed_until_every_report_is_receip
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_adapter_that_is_killed_goes_on_and_stops_in_order_when_asked() {
-    let stage = Stage::set();
+    let stage = Stage::set(300);
     let hub = stage.hub().await;
     let killed = stage.serve();
     stage.send_work(&hub, &stage.hub_key, &stage.work(0x100)).await;
@@ -335,4 +336,23 @@ async fn an_adapter_that_is_killed_goes_on_and_stops_in_order_when_asked() {
 
     let asked = Command::new("kill").arg(adapter.0.id().to_string()).status().unwrap();
     assert!(asked.success() && adapter.0.wait().unwrap().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backlog_of_hundreds_is_worked_off_without_loss_or_repetition() {
+    const CASES: u128 = 600;
+    let stage = Stage::set(60_000);
+    let hub = stage.hub().await;
+    for case in 1..=CASES {
+        stage.send_work(&hub, &stage.hub_key, &stage.work(case << 16)).await;
+    }
+    let _adapter = stage.serve();
+    let status = until(|| stage.status().filter(|it| it["reports"] == 3 * CASES as u64));
+    assert_eq!((&status["work"], &status["work_untaken"]), (&600.into(), &0.into()));
+    let sent = reports(&stage, &hub, 0, 3 * CASES as usize).await;
+    let mut numbered: Vec<_> =
+        sent.iter().map(|it| (it.message.report.case, it.message.report.number)).collect();
+    numbered.sort_unstable();
+    numbered.dedup();
+    assert_eq!(numbered.len(), 3 * CASES as usize);
 }

@@ -12,7 +12,7 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use serde::{Deserialize, Serialize};
 
-use super::simulated::Settings;
+use super::settings::Settings;
 
 /// The whole story, decided beforehand. Work times are seconds at the desk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

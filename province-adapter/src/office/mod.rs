@@ -7,7 +7,11 @@ use serde_json::Value;
 
 mod fate;
 mod hours;
+mod plan;
+pub mod settings;
 pub mod simulated;
+#[cfg(test)]
+mod stories;
 
 /// Work for the office, with the personal part opened.
 #[derive(Clone)]

@@ -3,19 +3,18 @@
 
 use std::time::Duration;
 
-use events::ids::{CaseId, ProvinceCode, RequestId};
+use events::ids::CaseId;
 use events::report::News;
-use events::vocabulary::{Item, Outcome, Reason, SuspensionGround};
 use events::work::{Work, WorkKind};
-use jiff::civil::Date;
-use jiff::{SignedDuration, Span, Timestamp};
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, params};
-use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tracing::warn;
 
-use super::fate::{self, Answer, Fate};
-use super::hours::{OfficeHours, shanghai};
+use super::fate::{self, Answer};
+use super::hours::OfficeHours;
+use super::plan::{Plan, Step};
+use super::settings::{Mode, Settings};
 use super::{OfficeSystem, TakeError, TakenWork};
 use crate::outbox::{ReportError, id, read_id};
 use crate::reporter::{self, Item as NewsItem, Reporter};
@@ -25,288 +24,12 @@ use crate::store::StoreError;
 const CASES_AT_ONCE_MAX: usize = 256;
 /// The slow tick behind every wake-up.
 const TICK: Duration = Duration::from_millis(500);
-/// For the applicant to bring what is missing.
-const CORRECTION_DAYS: i64 = 15;
-
-/// How it works and misbehaves.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Settings {
-    /// The same seed and case give the same story.
-    pub seed: u64,
-    /// Realistic, or at once.
-    pub mode: Mode,
-    /// How much faster than a usual office.
-    pub speed: f64,
-    /// Spans in Shanghai, e.g. `09:00-12:00`.
-    pub hours: Vec<String>,
-    /// Weekdays that are not worked.
-    pub closed_days: Vec<Date>,
-    /// Weekend days that are worked.
-    pub open_days: Vec<Date>,
-    /// When it neither takes nor reports.
-    pub outages: Vec<Outage>,
-    /// Not accepted.
-    pub decline_percent: f64,
-    /// Not ours.
-    pub return_percent: f64,
-    /// Something is missing.
-    pub correction_percent: f64,
-    /// A hearing.
-    pub suspension_percent: f64,
-    /// Decided against the applicant.
-    pub denial_percent: f64,
-    /// Too late.
-    pub slow_percent: f64,
-    /// Decided in time and told too late.
-    pub late_report_percent: f64,
-    /// About one case in so many gets a second, different decision; 0 for never.
-    pub duplicate_decision_of: u32,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            seed: 1,
-            mode: Mode::Realistic,
-            speed: 1.0,
-            hours: vec!["09:00-12:00".to_owned(), "14:00-18:00".to_owned()],
-            closed_days: Vec::new(),
-            open_days: Vec::new(),
-            outages: Vec::new(),
-            decline_percent: 4.0,
-            return_percent: 0.3,
-            correction_percent: 5.0,
-            suspension_percent: 1.0,
-            denial_percent: 2.0,
-            slow_percent: 2.0,
-            late_report_percent: 1.5,
-            duplicate_decision_of: 0,
-        }
-    }
-}
-
-/// How time passes in the office.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Mode {
-    /// In office hours, with delays.
-    Realistic,
-    /// Accepts and completes in the moment of taking, for measuring.
-    Instant,
-}
-
-/// An interval of told time.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Outage {
-    /// Its first moment.
-    pub from: Timestamp,
-    /// The first moment after it.
-    pub until: Timestamp,
-}
-
-impl Settings {
-    /// What is wrong with them, one sentence each.
-    pub(crate) fn problems(&self) -> Vec<String> {
-        let mut problems = Vec::new();
-        for (name, value) in [
-            ("decline_percent", self.decline_percent),
-            ("return_percent", self.return_percent),
-            ("correction_percent", self.correction_percent),
-            ("suspension_percent", self.suspension_percent),
-            ("denial_percent", self.denial_percent),
-            ("slow_percent", self.slow_percent),
-            ("late_report_percent", self.late_report_percent),
-        ] {
-            if !(0.0..=100.0).contains(&value) {
-                problems
-                    .push(format!("`simulated.{name}` is {value}; it must lie between 0 and 100"));
-            }
-        }
-        if !(0.01..=10_000.0).contains(&self.speed) {
-            problems.push("`simulated.speed` must lie between 0.01 and 10000".to_owned());
-        }
-        if OfficeHours::new(&self.hours, &self.closed_days, &self.open_days).is_none() {
-            problems.push("`simulated.hours` needs ascending spans like `09:00-12:00`".to_owned());
-        }
-        if self.outages.iter().any(|it| it.from >= it.until) {
-            problems.push("`simulated.outages`: `from` must be before `until`".to_owned());
-        }
-        problems
-    }
-}
-
-/// What has been done with a case and what comes next.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Plan {
-    /// Work that was taken: the same again changes nothing.
-    taken: Vec<(RequestId, WorkKind)>,
-    province: ProvinceCode,
-    item: Item,
-    fate: Fate,
-    next: Step,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-enum Step {
-    Answer,
-    AwaitCorrection,
-    Accept,
-    OpenHearing,
-    CloseHearing,
-    Decide,
-    /// Decided then, told only now.
-    TellDecision(Timestamp),
-    DecideOtherwise,
-    IssueCertificate,
-    Rest,
-}
-
-/// What a step tells, and when the next one is due.
-struct Done {
-    news: Option<(News, Timestamp, Option<String>)>,
-    next: Step,
-    after_s: Option<i64>,
-}
-
-impl Done {
-    fn tell(news: News, at: Timestamp, next: Step, after_s: Option<i64>) -> Self {
-        Self { news: Some((news, at, None)), next, after_s }
-    }
-
-    fn with_text(mut self, text: String) -> Self {
-        if let Some(news) = &mut self.news {
-            news.2 = Some(text);
-        }
-        self
-    }
-}
-
-impl Plan {
-    /// Carries out the step that was due at `at`. Depends on nothing but the plan.
-    fn step(&self, at: Timestamp) -> Done {
-        let fate = &self.fate;
-        match &self.next {
-            Step::Answer => self.answer(at),
-            Step::Accept => {
-                let (next, after_s) = match fate.hearing_after_s {
-                    Some(after_s) => (Step::OpenHearing, after_s),
-                    None => (Step::Decide, fate.complete_after_s),
-                };
-                let acceptance_number = self.paper("受", at, fate.serial);
-                Done::tell(News::Accepted { acceptance_number }, at, next, Some(after_s))
-            }
-            Step::OpenHearing => {
-                let news = News::Suspended { ground: SuspensionGround::Hearing };
-                Done::tell(news, at, Step::CloseHearing, Some(fate.hearing_takes_s))
-            }
-            Step::CloseHearing => {
-                Done::tell(News::Resumed, at, Step::Decide, Some(fate.complete_after_s))
-            }
-            Step::Decide => match fate.report_late_by_s {
-                Some(by_s) => {
-                    Done { news: None, next: Step::TellDecision(at), after_s: Some(by_s) }
-                }
-                None => self.decide(at),
-            },
-            Step::TellDecision(decided_at) => self.decide(*decided_at),
-            Step::DecideOtherwise => {
-                let (next, after_s) = self.certificate();
-                Done::tell(self.other_decision(at), at, next, after_s)
-            }
-            Step::IssueCertificate => {
-                let certificate_id =
-                    format!("{}{:08}{:04}", self.province, fate.serial, fate.serial % 9973);
-                Done::tell(News::CertificateIssued { certificate_id }, at, Step::Rest, None)
-            }
-            Step::AwaitCorrection | Step::Rest => {
-                Done { news: None, next: self.next.clone(), after_s: None }
-            }
-        }
-    }
-
-    fn answer(&self, at: Timestamp) -> Done {
-        match &self.fate.answer {
-            Answer::Accept => Self { next: Step::Accept, ..self.clone() }.step(at),
-            Answer::Decline(reason) => {
-                let news = News::Declined { reason: *reason };
-                Done::tell(news, at, Step::Rest, None)
-                    .with_text(format!("不予受理：{}。", reason.zh()))
-            }
-            Answer::Return(division) => {
-                let news =
-                    News::Returned { reason: Reason::NotThisAuthority, division: Some(*division) };
-                Done::tell(news, at, Step::Rest, None)
-            }
-            Answer::Correct(missing) => {
-                let until = day(at).saturating_add(Span::new().days(CORRECTION_DAYS));
-                let names: Vec<&str> = missing.iter().map(|it| it.zh()).collect();
-                let news = News::CorrectionRequested { missing: missing.clone(), until };
-                Done::tell(news, at, Step::AwaitCorrection, None)
-                    .with_text(format!("请于{until}前补齐：{}。", names.join("、")))
-            }
-        }
-    }
-
-    fn decide(&self, at: Timestamp) -> Done {
-        let (next, after_s) = if self.fate.second_decision {
-            (Step::DecideOtherwise, Some(600))
-        } else {
-            self.certificate()
-        };
-        let done = Done::tell(self.decision(at), at, next, after_s);
-        match self.fate.denied {
-            Some(reason) => done.with_text(format!("不予通过：{}。", reason.zh())),
-            None => done,
-        }
-    }
-
-    fn certificate(&self) -> (Step, Option<i64>) {
-        if self.fate.certificate_follows(self.item) {
-            (Step::IssueCertificate, Some(self.fate.certificate_after_s))
-        } else {
-            (Step::Rest, None)
-        }
-    }
-
-    fn decision(&self, at: Timestamp) -> News {
-        News::Completed {
-            outcome: self.fate.outcome(),
-            decision_number: self.paper("决", at, self.fate.serial),
-            reasons: self.fate.denied.into_iter().collect(),
-            result: self.fate.result(self.item, day(at)),
-        }
-    }
-
-    /// What must never happen, and does: the opposite, under a number of its own.
-    fn other_decision(&self, at: Timestamp) -> News {
-        let (outcome, reasons) = match self.fate.outcome() {
-            Outcome::Approved => (Outcome::Denied, vec![Reason::Other]),
-            Outcome::Denied => (Outcome::Approved, Vec::new()),
-        };
-        News::Completed {
-            outcome,
-            decision_number: self.paper("决", at, self.fate.serial.wrapping_add(1)),
-            reasons,
-            result: events::case::CaseResult::default(),
-        }
-    }
-
-    fn paper(&self, kind: &str, at: Timestamp, serial: u32) -> String {
-        format!("{}交运{kind}〔{}〕{serial:08}号", self.province, day(at).year())
-    }
-}
-
-fn day(at: Timestamp) -> Date {
-    at.to_zoned(shanghai()).date()
-}
 
 /// The office and the loop that works in it.
 pub struct SimulatedOffice {
     settings: Settings,
     hours: OfficeHours,
-    reporter: Reporter,
+    pub(super) reporter: Reporter,
     wake: Notify,
 }
 
@@ -519,7 +242,7 @@ fn due(connection: &Connection, told: Timestamp) -> Result<Vec<Due>, StoreError>
     Ok(due)
 }
 
-fn next_due(connection: &Connection) -> Result<Option<Timestamp>, StoreError> {
+pub(super) fn next_due(connection: &Connection) -> Result<Option<Timestamp>, StoreError> {
     let next: Option<i64> = connection
         .prepare_cached("SELECT min(next_at) FROM office WHERE next_at IS NOT NULL")?
         .query_row([], |row| row.get(0))?;
