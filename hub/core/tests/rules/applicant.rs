@@ -120,4 +120,12 @@ fn a_case_that_nobody_has_is_withdrawn_without_telling_anybody() {
     let withdraw = Command::Withdraw { requested_at: story.now, request: id(60) };
     story.yields(&withdraw, &["withdrawn"]);
     assert_eq!(story.state().waiting(), None);
+    let release = Command::Release {
+        operator: "操作员".to_owned(),
+        note: "已撤回".to_owned(),
+        route_to: None,
+        request: id(61),
+    };
+    story.yields(&release, &["released"]);
+    assert_eq!(story.state().waiting(), None, "the province has said that it is not its own");
 }

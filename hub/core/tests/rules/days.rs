@@ -198,15 +198,18 @@ fn a_breach_on_record_is_never_taken_back() {
     let mut story = Story::delivered(); // due on Wednesday 4
     story.observes(day(5), &["acceptance-overdue"]);
     let mut longer = year_2026();
-    longer.holidays.extend([day(3), day(4)]);
+    longer.holidays.extend([day(3), day(4), day(5), day(6)]);
     story.rules.calendar.publish(2, &longer).unwrap();
     story.yields(&Command::Revise, &["due-day-revised"]);
     let clock = &story.state().acceptance_clock;
-    assert_eq!((clock.due.day, clock.overdue), (day(6), true), "later, and still breached");
-    story.observes(day(7), &[]);
+    assert_eq!((clock.due.day, clock.overdue), (day(10), true), "later, and still breached");
 
-    // And never moved earlier once it is overdue.
-    story.rules.calendar.publish(3, &year_2026()).unwrap();
+    // And never moved earlier once it is overdue, not even to a day that is still to come.
+    longer.holidays.retain(|it| *it < day(5));
+    story.rules.calendar.publish(3, &longer).unwrap();
+    story.quiet(&Command::Revise);
+    story.observes(day(7), &[]);
+    story.rules.calendar.publish(4, &year_2026()).unwrap();
     story.quiet(&Command::Revise);
 }
 

@@ -80,6 +80,16 @@ fn clock_two_counts_from_the_day_on_which_the_hub_recorded_the_acceptance() {
 }
 
 #[test]
+fn an_office_that_answers_has_the_case_whatever_its_adapter_signed() {
+    let mut story = Story::submitted();
+    let take = story.report(accepted("受-1"));
+    story.yields(&take, &["accepted"]);
+    assert_eq!(story.state().waiting(), None);
+    let signed = story.report(News::Delivered { work: WorkKind::Case });
+    story.yields(&signed, &["delivered"]);
+}
+
+#[test]
 fn a_report_is_known_for_ever_even_when_it_was_refused() {
     let mut story = Story::delivered();
     let early = story.report(completed(Outcome::Approved, "决-1"));

@@ -65,8 +65,15 @@ pub(crate) fn rules() -> Rules {
     let mut calendar = Calendar::default();
     calendar.publish(1, &year_2026()).unwrap();
     let routes = Routes {
-        current: ["220100", "230100", "500100", "110101"].map(division).into(),
-        retired: [(division("512201"), vec![division("500100")])].into(),
+        current: ["220100", "230100", "500100", "110101", "511403"].map(division).into(),
+        retired: [
+            (division("512201"), vec![division("500100")]),
+            (division("511422"), vec![division("500100"), division("511403")]),
+            // A renaming, and two steps to the code that is in use.
+            (division("511128"), vec![division("511128"), division("513823")]),
+            (division("513823"), vec![division("511403")]),
+        ]
+        .into(),
         listed: [("长白山管委会".to_owned(), province(22))].into(),
     };
     Rules { calendar, standards: ServiceStandards::default(), routes: routes.into() }

@@ -102,7 +102,9 @@ fn a_case_goes_where_the_authority_is_and_nowhere_on_a_guess() {
         ("长白山管委会", None, Ok(22)),
         ("长白山管委会", Some("230100"), Ok(22)), // the list before the code
         ("某市交通局", Some("512201"), Ok(50)),   // retired: now in Chongqing
+        ("某市交通局", Some("511128"), Ok(51)),   // retired twice over
         ("某市交通局", Some("110101"), Ok(11)),
+        ("某市交通局", Some("511422"), Err("unknown-division")), // went to two provinces
         ("某市交通局", None, Err("unknown-authority")),
         ("某市交通局", Some("220199"), Err("unknown-division")),
         ("某市交通局", Some("810000"), Err("unknown-division")),
