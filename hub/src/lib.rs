@@ -27,6 +27,8 @@ pub mod reference;
 pub mod registrar;
 pub mod router;
 pub mod signer;
+#[cfg(test)]
+mod stage;
 pub mod telemetry;
 pub mod vault;
 pub mod views;

@@ -304,3 +304,6 @@ pub fn receipt(report: ReportId, case: CaseId, events: &[Recorded]) -> Option<Re
     let (position, hash) = (Some(recorded.position.0), Some(recorded.hash));
     Some(ReportReceipt { report, case, position, hash, refused })
 }
+
+#[cfg(test)]
+mod tests;

@@ -55,6 +55,18 @@ impl Default for RouterConfig {
     }
 }
 
+/// Where the router looks. The view in production; a test shows it what it likes.
+pub trait Outbox: Send + Sync + 'static {
+    /// What provinces have not signed for, as far as is known.
+    fn waiting(&self, count_max: usize) -> Result<Vec<Waiting>, ViewError>;
+}
+
+impl Outbox for ViewReader {
+    fn waiting(&self, count_max: usize) -> Result<Vec<Waiting>, ViewError> {
+        Ok(self.outbox(count_max)?.into_iter().map(|it| it.waiting).collect())
+    }
+}
+
 /// What one round did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Round {
@@ -71,7 +83,7 @@ pub struct Round {
 /// The loop that sends what provinces have not signed for.
 pub struct Router<C> {
     composer: Arc<Composer>,
-    views: ViewReader,
+    outbox: Arc<dyn Outbox>,
     registrar: Registrar,
     connector: C,
     config: RouterConfig,
@@ -81,10 +93,10 @@ pub struct Router<C> {
 }
 
 impl<C: Connector> Router<C> {
-    /// Sends what `views` shows through `connector`, and tells `registrar` what the broker took.
+    /// Sends what `outbox` shows through `connector`, and tells `registrar` what the broker took.
     pub fn new(
         composer: Arc<Composer>,
-        views: ViewReader,
+        outbox: impl Outbox,
         registrar: Registrar,
         connector: C,
         config: RouterConfig,
@@ -92,7 +104,8 @@ impl<C: Connector> Router<C> {
         let first_wait = config.pace.waits_ms.first().copied().unwrap_or(0);
         let in_flight = InFlight::new(Duration::from_millis(first_wait));
         let (told, gauged) = (HashMap::new(), Vec::new());
-        Self { composer, views, registrar, connector, config, in_flight, told, gauged }
+        let outbox = Arc::new(outbox);
+        Self { composer, outbox, registrar, connector, config, in_flight, told, gauged }
     }
 
     /// Looks, sends, and looks again when `ear` hears something, for ever.
@@ -110,7 +123,7 @@ impl<C: Connector> Router<C> {
 
     /// One look at the outbox and everything that follows from it.
     pub async fn round(&mut self) -> Result<Round, ViewError> {
-        let rows = self.outbox().await?;
+        let rows = self.look().await?;
         let steps = self.plan(&rows);
         let more = steps.len() == self.config.steps_a_round_max;
         let composed = self.composer.compose_all(&steps).await;
@@ -136,11 +149,10 @@ impl<C: Connector> Router<C> {
         Ok(round)
     }
 
-    async fn outbox(&mut self) -> Result<Vec<Waiting>, ViewError> {
-        let (views, rows_max) = (self.views.clone(), self.config.outbox_rows_max);
-        let read = tokio::task::spawn_blocking(move || views.outbox(rows_max));
+    async fn look(&mut self) -> Result<Vec<Waiting>, ViewError> {
+        let (outbox, rows_max) = (self.outbox.clone(), self.config.outbox_rows_max);
+        let read = tokio::task::spawn_blocking(move || outbox.waiting(rows_max));
         let rows = read.await.expect("reading a view does not panic")?;
-        let rows: Vec<Waiting> = rows.into_iter().map(|it| it.waiting).collect();
         self.gauge(&rows);
         self.in_flight.keep_only(&rows);
         Ok(rows)
@@ -282,3 +294,6 @@ impl std::fmt::Display for Chain<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
