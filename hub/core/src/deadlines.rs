@@ -1,4 +1,4 @@
-//! Stamping, stopping and extending due days. Named policies, each with its article.
+//! What the law says, as data: the clocks' lengths, each with its article. Applied in `case`.
 
 use crate::calendar::Calendar;
 

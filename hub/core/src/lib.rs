@@ -2,8 +2,9 @@
 //!
 //! Deliberately absent: the clock, the disk, the network, randomness. A moment is an argument.
 //!
-//! Read: [`refusal`] (every no), [`calendar`] (working days), [`deadlines`] (stamping due days),
-//! [`routes`] (which province), [`case`] (decide and evolve), [`province`], [`plan`] (what to send now).
+//! Read: [`refusal`] (every no), [`calendar`] (working days), [`deadlines`] (the clocks' lengths),
+//! [`routes`] (which province), [`command`] (what may be asked), [`case`] (decide and evolve),
+//! [`province`] (the same for membership), [`plan`] (what to send now).
 #![warn(missing_docs)]
 
 pub mod calendar;
