@@ -27,6 +27,9 @@ struct CommandLine {
     /// What is logged, e.g. `info` or `province_adapter=debug`.
     #[arg(long, global = true, default_value = "info,async_nats=warn")]
     log: String,
+    /// The configuration; see deploy/adapter.example.toml.
+    #[arg(long, global = true, default_value = "adapter.toml")]
+    config: PathBuf,
     #[command(subcommand)]
     role: Role,
 }
@@ -34,22 +37,11 @@ struct CommandLine {
 #[derive(Subcommand)]
 enum Role {
     /// Run until SIGTERM or SIGINT.
-    Serve {
-        /// The configuration; see deploy/adapter.example.toml.
-        #[arg(long)]
-        config: PathBuf,
-    },
+    Serve,
     /// Say in plain words whether it would run: 0 yes, 1 no, 2 the configuration is unusable.
-    Check {
-        /// The configuration.
-        #[arg(long)]
-        config: PathBuf,
-    },
+    Check,
     /// Look at the inbox and the outbox.
     Status {
-        /// The configuration.
-        #[arg(long)]
-        config: PathBuf,
         /// For programs.
         #[arg(long)]
         json: bool,
@@ -64,17 +56,14 @@ async fn main() -> ExitCode {
         Err(problem) => return tell_error(&format!("`--log`: {problem}")),
     };
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    let (Role::Serve { config: path }
-    | Role::Check { config: path }
-    | Role::Status { config: path, .. }) = &command_line.role;
-    let config = match Config::load(path) {
+    let config = match Config::load(&command_line.config) {
         Ok(config) => config,
         Err(problem) => return tell_error(&check::chain(&problem)),
     };
     let answer = match command_line.role {
-        Role::Serve { .. } => serve(&config).await.map(|()| true),
-        Role::Check { .. } => check_all(&config).await,
-        Role::Status { json, .. } => status(&config, json),
+        Role::Serve => serve(&config).await.map(|()| true),
+        Role::Check => check_all(&config).await,
+        Role::Status { json } => status(&config, json),
     };
     match answer {
         Ok(true) => ExitCode::SUCCESS,

@@ -37,6 +37,17 @@ fn an_unusable_configuration_ends_with_2_and_says_why() {
 }
 
 #[test]
+fn the_configuration_may_be_named_before_the_role() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = example_with_keys(folder.path());
+    let output = adapter(&[], &config);
+    assert_eq!(output.status.code(), Some(2), "no role is a mistake");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_province-adapter"));
+    let output = command.arg("--config").arg(&config).arg("status").output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "understood; there is no store yet");
+}
+
+#[test]
 fn check_names_what_is_missing_and_ends_with_1() {
     let folder = tempfile::tempdir().unwrap();
     let output = adapter(&["check"], &example_with_keys(folder.path()));
