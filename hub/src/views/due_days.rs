@@ -18,8 +18,6 @@ pub(crate) struct Running {
     pub(crate) row: DueRow,
     /// It stands still: a correction is awaited, or a special procedure runs.
     pub(crate) stopped: bool,
-    /// The office has said something; then the case is never deemed accepted.
-    pub(crate) answered: bool,
 }
 
 pub(crate) fn apply(
@@ -34,28 +32,30 @@ pub(crate) fn apply(
         CaseEvent::CaseSubmitted(it) => {
             let from = shanghai_date(it.submitted_at);
             let row = clock(change, Stage::Acceptance, from, it.due.clone());
-            table.put(behind, change.case, Running { row, stopped: false, answered: false });
+            table.put(behind, change.case, Running { row, stopped: false });
         }
         CaseEvent::CaseRouted(it) => edit(table, &|row| row.row.province = Some(it.province))?,
         // A return does not start clock 1 again; only the applicant's correction does.
         CaseEvent::CaseReturned(_) => edit(table, &|row| {
             row.row.province = None;
-            row.answered = true;
+            row.row.answered = true;
         })?,
         CaseEvent::CorrectionRequested(_) => edit(table, &|row| {
             row.stopped = true;
-            row.answered = true;
+            row.row.answered = true;
         })?,
         CaseEvent::CorrectionSubmitted(it) => {
             let from = shanghai_date(it.submitted_at);
-            let row = clock(change, Stage::Acceptance, from, it.due.clone());
-            table.put(behind, change.case, Running { row, stopped: false, answered: true });
+            let mut row = clock(change, Stage::Acceptance, from, it.due.clone());
+            row.answered = true;
+            table.put(behind, change.case, Running { row, stopped: false });
         }
         CaseEvent::CaseAccepted(it) => {
             let from = it.counted.map_or_else(|| change.recorded_on(), |it| it.from);
             let mut row = clock(change, Stage::Completion, from, it.due.clone());
             row.working_days = it.counted.map(|it| it.working_days);
-            table.put(behind, change.case, Running { row, stopped: false, answered: true });
+            row.answered = true;
+            table.put(behind, change.case, Running { row, stopped: false });
         }
         CaseEvent::ClockSuspended(_) => edit(table, &|row| row.stopped = true)?,
         CaseEvent::ClockResumed(it) => edit(table, &|row| {
@@ -116,6 +116,7 @@ fn clock(
         urged: false,
         serious: false,
         deemed: change.after.row.deemed_accepted,
+        answered: false,
     }
 }
 
@@ -123,7 +124,7 @@ impl Running {
     /// Nothing more can be noted about it, however many days pass.
     fn exhausted(&self) -> bool {
         let row = &self.row;
-        let never_deemed = row.stage == Stage::Completion || row.deemed || self.answered;
+        let never_deemed = row.stage == Stage::Completion || row.deemed || row.answered;
         row.overdue && row.urged && row.serious && never_deemed
     }
 }
@@ -138,9 +139,10 @@ struct_cells!(DueRow {
     overdue,
     urged,
     serious,
-    deemed
+    deemed,
+    answered
 });
-struct_cells!(Running { row, stopped, answered });
+struct_cells!(Running { row, stopped });
 
 impl Row for Running {
     type Key = CaseId;

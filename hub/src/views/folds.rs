@@ -13,7 +13,7 @@ use crate::views::provinces::Tally;
 use crate::views::reader::ViewError;
 use crate::views::rows::{AlertRow, FeedbackRow, LapseRow};
 use crate::views::status::{Change, StatusRow};
-use crate::views::table::{Behind, Row, RowSum, Table, schema};
+use crate::views::table::{Behind, Row, RowSum, Scanned, Table, scan, schema};
 use crate::views::{alerts, due_days, feedback, lapses, lookup, outbox, provinces, status};
 
 /// The rows of all views.
@@ -36,26 +36,24 @@ pub(crate) struct Kind {
     pub(crate) revision: u32,
     pub(crate) table: String,
     pub(crate) indexes: Vec<String>,
-    /// Whether a replay folds it too.
-    pub(crate) replayed: bool,
 }
 
-fn kind<R: Row>(replayed: bool) -> Kind {
+fn kind<R: Row>() -> Kind {
     let (table, indexes) = schema::<R>();
-    Kind { name: R::NAME, revision: R::REVISION, table, indexes, replayed }
+    Kind { name: R::NAME, revision: R::REVISION, table, indexes }
 }
 
 /// All views, in the order in which they are told.
 pub(crate) fn kinds() -> Vec<Kind> {
     vec![
-        kind::<StatusRow>(true),
-        kind::<Asked>(true),
-        kind::<Running>(true),
-        kind::<LapseRow>(true),
-        kind::<AlertRow>(true),
-        kind::<Tally>(true),
-        kind::<FeedbackRow>(true),
-        kind::<Indexed>(false),
+        kind::<StatusRow>(),
+        kind::<Asked>(),
+        kind::<Running>(),
+        kind::<LapseRow>(),
+        kind::<AlertRow>(),
+        kind::<Tally>(),
+        kind::<FeedbackRow>(),
+        kind::<Indexed>(),
     ]
 }
 
@@ -125,6 +123,20 @@ impl Folds {
             (Tally::NAME, self.provinces.sum()),
             (FeedbackRow::NAME, self.feedback.sum()),
         ]
+    }
+
+    /// One replayed view as it lies in a file.
+    pub(crate) fn scan(&self, view: &str, file: &Connection) -> Result<Scanned, ViewError> {
+        match view {
+            StatusRow::NAME => scan::<StatusRow>(file),
+            Asked::NAME => scan::<Asked>(file),
+            Running::NAME => scan::<Running>(file),
+            LapseRow::NAME => scan::<LapseRow>(file),
+            AlertRow::NAME => scan::<AlertRow>(file),
+            Tally::NAME => scan::<Tally>(file),
+            FeedbackRow::NAME => scan::<FeedbackRow>(file),
+            _ => Ok(Scanned { sum: RowSum::default(), wrong_columns: None }),
+        }
     }
 
     /// The rows of one replayed view by the bytes of their keys, for finding the first difference.

@@ -132,6 +132,8 @@ pub struct DueRow {
     pub urged: bool,
     pub serious: bool,
     pub deemed: bool,
+    /// The office has said something; then the case is never deemed accepted.
+    pub answered: bool,
 }
 
 /// An open correction whose day may lapse.

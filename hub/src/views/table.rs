@@ -193,7 +193,7 @@ fn load<R: Row>(file: &Connection, key: &R::Key) -> Result<Option<R>, ViewError>
 }
 
 fn put_sql<R: Row>() -> String {
-    let names: Vec<&str> = R::COLUMNS.iter().map(|it| it.split(' ').next().unwrap_or(it)).collect();
+    let names: Vec<&str> = column_names::<R>().collect();
     let all: String = names.iter().map(|it| format!(", {it}")).collect();
     let marks: String = (0..names.len()).map(|it| format!(", ?{}", it + 3)).collect();
     let set: String = names.iter().map(|it| format!(", {it} = excluded.{it}")).collect();
@@ -202,6 +202,66 @@ fn put_sql<R: Row>() -> String {
          ON CONFLICT (key) DO UPDATE SET row = excluded.row{set}",
         R::NAME
     )
+}
+
+/// What a view's file comes to.
+pub(crate) struct Scanned {
+    pub(crate) sum: RowSum,
+    /// The key of the first row whose index columns are not those of the row.
+    pub(crate) wrong_columns: Option<Vec<u8>>,
+}
+
+/// Walks all rows of a file; checks that the columns are an index over the row and nothing else.
+pub(crate) fn scan<R: Row>(file: &Connection) -> Result<Scanned, ViewError> {
+    let all: String = column_names::<R>().map(|it| format!(", {it}")).collect();
+    let sql = format!("SELECT key, row{all} FROM {} ORDER BY key", R::NAME);
+    let mut select = file.prepare(&sql).map_err(broken::<R>("read"))?;
+    let mut found = select.query([]).map_err(broken::<R>("read"))?;
+    let mut scanned = Scanned { sum: RowSum::default(), wrong_columns: None };
+    while let Some(stored) = found.next().map_err(broken::<R>("read"))? {
+        let bytes = |at| stored.get::<_, Vec<u8>>(at).map_err(broken::<R>("read"));
+        let (key, row) = (bytes(0)?, bytes(1)?);
+        scanned.sum.add(&key, &row);
+        let columns = (0..R::COLUMNS.len()).map(|at| stored.get::<_, Value>(at + 2)).collect();
+        let columns: Vec<Value> = Result::map_err(columns, broken::<R>("read"))?;
+        if scanned.wrong_columns.is_none() && columns != row_of::<R>(&row)?.columns() {
+            scanned.wrong_columns = Some(key);
+        }
+    }
+    Ok(scanned)
+}
+
+/// The least key whose row is not the same in the file and in `rows`.
+pub(crate) fn first_difference(
+    view: &str,
+    file: &Connection,
+    rows: &BTreeMap<Vec<u8>, Vec<u8>>,
+) -> Result<Option<Vec<u8>>, ViewError> {
+    let failed = crate::views::file::failed;
+    let sql = format!("SELECT key, row FROM {view} ORDER BY key");
+    let mut select = file.prepare(&sql).map_err(failed("read"))?;
+    let mut found = select.query([]).map_err(failed("read"))?;
+    let mut expected = rows.iter();
+    loop {
+        let stored = match found.next().map_err(failed("read"))? {
+            None => None,
+            Some(it) => {
+                let bytes = |at| it.get::<_, Vec<u8>>(at).map_err(failed("read"));
+                Some((bytes(0)?, bytes(1)?))
+            }
+        };
+        match (stored, expected.next()) {
+            (None, None) => return Ok(None),
+            (Some((key, row)), Some(told)) if key == *told.0 && row == *told.1 => {}
+            (Some((key, _)), Some(told)) => return Ok(Some(key.min(told.0.clone()))),
+            (Some((key, _)), None) => return Ok(Some(key)),
+            (None, Some(told)) => return Ok(Some(told.0.clone())),
+        }
+    }
+}
+
+fn column_names<R: Row>() -> impl Iterator<Item = &'static str> {
+    R::COLUMNS.iter().map(|it| it.split(' ').next().unwrap_or(it))
 }
 
 /// The statement that makes the table, and those that make its indexes.
