@@ -26,6 +26,8 @@ use crate::outbox::{self, Parcel, ReportError};
 const PING_INTERVAL: Duration = Duration::from_secs(10);
 /// The longest wait before the next try to connect.
 const RECONNECT_WAIT_MAX: Duration = Duration::from_secs(8);
+/// Missed one after another, they mean that nobody remembers our fetch any more.
+const HEARTBEATS_MISSED_MAX: u32 = 3;
 /// Before looking again for a consumer that is not there.
 const REOPEN_WAIT: Duration = Duration::from_secs(1);
 /// The longest idle wait of the sending loop: the slow tick behind every wake-up.
@@ -137,14 +139,18 @@ async fn pump(shared: &Arc<Shared>, consumer: &PullConsumer) {
     };
     info!(province.code = %shared.identity.province, "fetching work");
     let mut chunks = stream.ready_chunks(limits.fetch_messages_max);
+    let mut missed = 0;
     while let Some(chunk) = chunks.next().await {
         let mut messages = Vec::with_capacity(chunk.len());
         let mut gone = false;
         for item in chunk {
             match item {
                 Ok(message) => messages.push(message),
-                Err(error) => gone |= is_gone(&error),
+                Err(error) => gone |= is_gone(&error, &mut missed),
             }
+        }
+        if !messages.is_empty() {
+            missed = 0;
         }
         take_in(shared, messages).await;
         if gone {
@@ -153,9 +159,14 @@ async fn pump(shared: &Arc<Shared>, consumer: &PullConsumer) {
     }
 }
 
-/// A missed heartbeat heals by itself; the other errors mean that the consumer must be reopened.
-fn is_gone(error: &MessagesError) -> bool {
-    let gone = error.kind() != MessagesErrorKind::MissingHeartbeat;
+/// A missed heartbeat usually heals by itself; everything else means that the consumer must be
+/// looked for again.
+fn is_gone(error: &MessagesError, missed: &mut u32) -> bool {
+    if error.kind() == MessagesErrorKind::MissingHeartbeat {
+        *missed += 1;
+    }
+    let gone =
+        error.kind() != MessagesErrorKind::MissingHeartbeat || *missed >= HEARTBEATS_MISSED_MAX;
     debug!(error = %error, gone, "fetching was disturbed");
     gone
 }

@@ -35,20 +35,16 @@ impl Drop for Process {
 
 struct Stage {
     folder: tempfile::TempDir,
-    _broker: Process,
+    broker: Option<Process>,
     url: String,
     hub_key: SigningKey,
     province: Generated,
 }
 
 fn nats_server() -> PathBuf {
-    let folders = ["/usr/sbin", "/usr/local/bin", "/usr/bin", "/usr/local/sbin"];
-    let found = folders.iter().map(|it| Path::new(it).join("nats-server")).find(|it| it.exists());
-    if let Some(found) = found {
-        return found;
-    }
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/nats-server");
     let output = Command::new(script).output().expect("deploy/nats-server finds a broker");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     PathBuf::from(String::from_utf8_lossy(&output.stdout).trim())
 }
 
@@ -87,6 +83,12 @@ fn broker_config(folder: &Path, hub: &str, province: &str) -> String {
     )
 }
 
+fn start_broker(config: &Path) -> Process {
+    let mut command = Command::new(nats_server());
+    command.arg("-c").arg(config).stderr(Stdio::null()).stdout(Stdio::null());
+    Process(command.spawn().unwrap())
+}
+
 /// A moment for the test's own messages; the hub's clock is not what is tested.
 fn moment() -> jiff::Timestamp {
     "2026-02-13T02:00:00Z".parse().unwrap()
@@ -101,13 +103,11 @@ impl Stage {
         let config = broker_config(folder.path(), &hub.public_key(), &province.public_key());
         let config_path = folder.path().join("nats.conf");
         std::fs::write(&config_path, config).unwrap();
-        let mut command = Command::new(nats_server());
-        command.arg("-c").arg(&config_path).stderr(Stdio::null()).stdout(Stdio::null());
-        let broker = Process(command.spawn().unwrap());
+        let broker = start_broker(&config_path);
         let url = Self::url(folder.path(), broker.0.id());
         let hub_key = SigningKey::from_bytes(&[9; 32]);
         let province = province_adapter::keys::generate().unwrap();
-        let stage = Self { folder, _broker: broker, url, hub_key, province };
+        let stage = Self { folder, broker: Some(broker), url, hub_key, province };
         stage.write_adapter_config(resend_ms);
         stage
     }
@@ -134,6 +134,21 @@ impl Stage {
             url = self.url
         );
         std::fs::write(folder.join("adapter.toml"), text).unwrap();
+    }
+
+    /// SIGKILL; its store is gone; it comes back at the same address.
+    fn wipe_broker(&mut self) {
+        self.broker = None;
+        let folder = self.folder.path();
+        std::fs::remove_dir_all(folder.join("js")).unwrap();
+        let config_path = folder.join("nats.conf");
+        let address = self.url.strip_prefix("nats://").unwrap();
+        let config =
+            std::fs::read_to_string(&config_path).unwrap().replace("127.0.0.1:-1", address);
+        std::fs::write(&config_path, config).unwrap();
+        self.broker = Some(start_broker(&config_path));
+        let port = address.rsplit(':').next().unwrap();
+        until(|| std::net::TcpStream::connect(format!("127.0.0.1:{port}")).ok());
     }
 
     fn adapter(&self, role: &str) -> Command {
@@ -347,12 +362,34 @@ async fn a_backlog_of_hundreds_is_worked_off_without_loss_or_repetition() {
         stage.send_work(&hub, &stage.hub_key, &stage.work(case << 16)).await;
     }
     let _adapter = stage.serve();
-    let status = until(|| stage.status().filter(|it| it["reports"] == 3 * CASES as u64));
-    assert_eq!((&status["work"], &status["work_untaken"]), (&600.into(), &0.into()));
+    let done =
+        |it: &serde_json::Value| it["reports"] == 3 * CASES as u64 && it["work_untaken"] == 0;
+    assert_eq!(until(|| stage.status().filter(done))["work"], 600);
     let sent = reports(&stage, &hub, 0, 3 * CASES as usize).await;
     let mut numbered: Vec<_> =
         sent.iter().map(|it| (it.message.report.case, it.message.report.number)).collect();
     numbered.sort_unstable();
     numbered.dedup();
     assert_eq!(numbered.len(), 3 * CASES as usize);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_forgot_everything_gets_the_unreceipted_reports_again_and_new_work_arrives() {
+    let mut stage = Stage::set(300);
+    let hub = stage.hub().await;
+    let _adapter = stage.serve();
+    stage.send_work(&hub, &stage.hub_key, &stage.work(0x100)).await;
+    let before = reports(&stage, &hub, 0, 3).await;
+    stage.receipt(&hub, &before[..1]).await;
+    until(|| stage.status().filter(|it| it["reports_unreceipted"] == 2));
+
+    stage.wipe_broker();
+    let hub = stage.hub().await;
+    let after = reports(&stage, &hub, 0, 2).await;
+    let unreceipted: Vec<&[u8]> = before[1..].iter().map(|it| it.body.as_slice()).collect();
+    assert!(after.iter().all(|it| unreceipted.contains(&it.body.as_slice())));
+    stage.send_work(&hub, &stage.hub_key, &stage.work(0x100)).await;
+    stage.send_work(&hub, &stage.hub_key, &stage.work(0x300)).await;
+    let status = until(|| stage.status().filter(|it| it["work"] == 2 && it["reports"] == 6));
+    assert_eq!(status["connected"], true);
 }
