@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use axum::http::{HeaderMap, header};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use subtle::{ConditionallySelectable as _, ConstantTimeEq as _};
@@ -44,6 +44,9 @@ pub struct ClientConfig {
     /// Where its results are pushed, if it does not only fetch them.
     #[serde(default)]
     pub webhook: Option<Webhook>,
+    /// How often it may ask.
+    #[serde(default)]
+    pub rate: RateConfig,
 }
 
 fn national() -> Role {
@@ -115,7 +118,8 @@ pub enum CallersError {
 /// All that may call, and how often.
 pub struct Callers {
     known: Vec<ClientConfig>,
-    rate: DefaultKeyedRateLimiter<usize>,
+    // One for each of `known`, in its order.
+    rates: Vec<DefaultDirectRateLimiter>,
 }
 
 impl std::fmt::Debug for Callers {
@@ -126,7 +130,7 @@ impl std::fmt::Debug for Callers {
 
 impl Callers {
     /// Checks the list.
-    pub fn new(known: Vec<ClientConfig>, rate: RateConfig) -> Result<Self, CallersError> {
+    pub fn new(known: Vec<ClientConfig>) -> Result<Self, CallersError> {
         for (at, client) in known.iter().enumerate() {
             let number = at + 1;
             let fits = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-';
@@ -140,8 +144,12 @@ impl Callers {
                 return Err(CallersError::Twice { number });
             }
         }
-        let quota = Quota::per_second(rate.requests_a_second).allow_burst(rate.requests_burst_max);
-        Ok(Self { known, rate: RateLimiter::keyed(quota) })
+        let limit = |it: &ClientConfig| {
+            let quota = Quota::per_second(it.rate.requests_a_second);
+            RateLimiter::direct(quota.allow_burst(it.rate.requests_burst_max))
+        };
+        let rates = known.iter().map(limit).collect();
+        Ok(Self { known, rates })
     }
 
     /// All that may call.
@@ -152,7 +160,7 @@ impl Callers {
     /// Who shows this token, if it does not ask too often. The same answer for every wrong token.
     pub fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
         let at = self.find(headers).ok_or_else(|| Problem::new("unauthenticated"))?;
-        if self.rate.check_key(&at).is_err() {
+        if self.rates[at].check().is_err() {
             return Err(Problem::new("too-many-requests").retry_after(1));
         }
         let client = &self.known[at];
@@ -190,7 +198,13 @@ mod tests {
     const TOKEN: &str = "a-token-of-the-national-system";
 
     fn client(name: &str, token: &str, role: Role) -> ClientConfig {
-        ClientConfig { name: name.into(), token_sha256: token_hash(token), role, webhook: None }
+        ClientConfig {
+            name: name.into(),
+            token_sha256: token_hash(token),
+            role,
+            webhook: None,
+            rate: RateConfig::default(),
+        }
     }
 
     fn headers(values: &[&str]) -> HeaderMap {
@@ -204,7 +218,7 @@ mod tests {
     #[test]
     fn only_the_exact_token_once_is_somebody() {
         let list = vec![client("ysfw", TOKEN, Role::National)];
-        let callers = Callers::new(list, RateConfig::default()).unwrap();
+        let callers = Callers::new(list).unwrap();
         let good = format!("Bearer {TOKEN}");
         assert_eq!(callers.authenticate(&headers(&[&good])).unwrap().name, "ysfw");
         let shorter = &good[..good.len() - 1];
@@ -221,8 +235,9 @@ mod tests {
         let one = NonZeroU32::MIN;
         let rate = RateConfig { requests_a_second: one, requests_burst_max: one };
         let other = "another-token-of-another";
-        let list = vec![client("a", TOKEN, Role::National), client("b", other, Role::Auditor)];
-        let callers = Callers::new(list, rate).unwrap();
+        let mut list = vec![client("a", TOKEN, Role::National), client("b", other, Role::Auditor)];
+        list[0].rate = rate;
+        let callers = Callers::new(list).unwrap();
         let good = headers(&[&format!("Bearer {TOKEN}")]);
         assert!(callers.authenticate(&good).is_ok());
         assert_eq!(callers.authenticate(&good).unwrap_err().code, "too-many-requests");
@@ -233,7 +248,7 @@ mod tests {
     fn a_list_with_a_bad_or_second_name_is_refused() {
         let bad = vec![client("Ysfw", TOKEN, Role::National)];
         let twice = vec![client("a", TOKEN, Role::National), client("b", TOKEN, Role::Auditor)];
-        let check = |list| Callers::new(list, RateConfig::default()).unwrap_err();
+        let check = |list| Callers::new(list).unwrap_err();
         assert_eq!(check(bad), CallersError::BadName { number: 1 });
         assert_eq!(check(twice), CallersError::Twice { number: 2 });
     }

@@ -7,12 +7,14 @@
 //! 6  cli
 //! 5  config
 //! 4  web  intake  router  deadline_watch  audit
-//! 3  registrar  views
+//! 3  registrar  views  answers
 //! 2  log  vault  quarantine  nats  reference
+//! 2  strict_json
 //! 1  clock  wake  listen  callers  telemetry  signer  words
 //! 0  problem
 //! ```
 
+mod answers;
 pub mod audit;
 pub mod callers;
 pub mod clock;
@@ -29,6 +31,7 @@ pub mod router;
 pub mod signer;
 #[cfg(test)]
 mod stage;
+pub mod strict_json;
 pub mod telemetry;
 pub mod vault;
 pub mod views;

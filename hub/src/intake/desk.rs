@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::HeaderMap;
 use events::case::CaseEvent;
 use events::envelope::Recorded;
 use events::ids::{CaseId, CaseNumber, StreamName};
@@ -12,16 +12,16 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use super::receipt;
 use super::recent::Recent;
 use super::schema::{self, Schemas};
-use super::{json, receipt};
 use crate::callers::{Caller, Callers, Role};
 use crate::clock::Clock;
-use crate::listen::whole_body;
-use crate::log::{ReadError, Readers, SenderKey};
-use crate::problem::{Problem, RETRY_AFTER_BUSY_S, RETRY_AFTER_STOPPED_S};
-use crate::registrar::{Registrar, Unavailable, case_event};
+use crate::log::{Readers, SenderKey};
+use crate::problem::Problem;
+use crate::registrar::{Registrar, case_event};
 use crate::signer::Signer;
+use crate::strict_json::read_json;
 use crate::vault::Opener;
 use crate::views::reader::{ViewError, ViewReader};
 
@@ -97,7 +97,7 @@ impl Desk {
     /// A case's whole story.
     pub(super) async fn story(&self, case: CaseId) -> Result<Vec<Recorded>, Problem> {
         let stream = StreamName::Case(case);
-        self.readers.read_aside(move |log| log.read_stream(&stream)).await.map_err(unreadable_log)
+        self.readers.read_aside(move |log| log.read_stream(&stream)).await.map_err(Problem::from)
     }
 
     async fn case_named(&self, name: &str) -> Result<CaseId, Problem> {
@@ -116,7 +116,7 @@ impl Desk {
     ) -> Result<T, Problem> {
         let views = self.views.clone();
         match tokio::task::spawn_blocking(move || ask(&views)).await {
-            Ok(answer) => answer.map_err(unreadable_views),
+            Ok(answer) => answer.map_err(Problem::from),
             Err(_panic) => Err(Problem::new("internal")),
         }
     }
@@ -144,14 +144,6 @@ impl Desk {
     }
 }
 
-/// Headers, size and JSON of a request whose sender is known.
-pub(crate) async fn read_json(request: Request) -> Result<(axum::body::Bytes, Value), Problem> {
-    content_is_json(request.headers())?;
-    let bytes = whole_body(request).await?;
-    let body = json::read(&bytes)?;
-    Ok((bytes, body))
-}
-
 /// Exactly one key of 8 to 128 visible ASCII characters.
 fn idempotency_key(headers: &HeaderMap) -> Result<&str, Problem> {
     let mut given = headers.get_all("idempotency-key").iter();
@@ -166,26 +158,6 @@ fn idempotency_key(headers: &HeaderMap) -> Result<&str, Problem> {
     only.to_str().ok().filter(|_| fits).ok_or_else(|| Problem::new("idempotency-key-malformed"))
 }
 
-fn content_is_json(headers: &HeaderMap) -> Result<(), Problem> {
-    let plain = |it: &HeaderValue| it.as_bytes().eq_ignore_ascii_case(b"identity");
-    if headers.get_all(header::CONTENT_ENCODING).iter().any(|it| !plain(it)) {
-        return Err(Problem::new("unsupported-encoding"));
-    }
-    let mut given = headers.get_all(header::CONTENT_TYPE).iter();
-    let (Some(only), None) = (given.next(), given.next()) else {
-        return Err(Problem::new("unsupported-media-type"));
-    };
-    let told = only.to_str().unwrap_or("").to_ascii_lowercase();
-    let mut parts = told.split(';').map(str::trim);
-    let is_json = parts.next() == Some("application/json");
-    let charset_fits = |it: &str| matches!(it, "charset=utf-8" | "charset=\"utf-8\"");
-    if is_json && parts.all(charset_fits) {
-        Ok(())
-    } else {
-        Err(Problem::new("unsupported-media-type"))
-    }
-}
-
 /// The sender's own key, hashed with its purpose: a key of one sender never meets another's.
 fn sender_key(purpose: &str, client: &str, key: &str) -> SenderKey {
     let mut hash = Sha256::new();
@@ -193,23 +165,4 @@ fn sender_key(purpose: &str, client: &str, key: &str) -> SenderKey {
         hash.update(part);
     }
     SenderKey(hash.finalize().into())
-}
-
-/// What a caller hears when the registrar cannot say anything now.
-pub(crate) fn unavailable(why: Unavailable) -> Problem {
-    match why {
-        Unavailable::Busy => Problem::new("busy").retry_after(RETRY_AFTER_BUSY_S),
-        Unavailable::Full => Problem::new("full").retry_after(RETRY_AFTER_STOPPED_S),
-        Unavailable::Stopped => Problem::new("stopped").retry_after(RETRY_AFTER_STOPPED_S),
-    }
-}
-
-pub(super) fn unreadable_log(error: ReadError) -> Problem {
-    tracing::error!(error = &error as &dyn std::error::Error, "cannot read the log for a caller");
-    Problem::new("unreadable").retry_after(RETRY_AFTER_STOPPED_S)
-}
-
-pub(super) fn unreadable_views(error: ViewError) -> Problem {
-    tracing::error!(error = &error as &dyn std::error::Error, "cannot read the views for a caller");
-    Problem::new("unreadable").retry_after(RETRY_AFTER_STOPPED_S)
 }

@@ -12,10 +12,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::desk::{Desk, read_json, unavailable};
+use super::desk::Desk;
 use super::schema;
 use crate::problem::Problem;
 use crate::registrar::{Answer, Ask, What, case_event};
+use crate::strict_json::read_json;
 use crate::views::reader::PAGE_ROWS_MAX;
 use crate::views::rows::FeedbackRow;
 
@@ -142,7 +143,7 @@ pub(super) async fn confirm(
     }
     let (cases, asks): (Vec<_>, Vec<_>) = asks.into_iter().unzip();
     for (case_id, answer) in cases.into_iter().zip(desk.registrar.ask_all(asks).await) {
-        match answer.map_err(unavailable)? {
+        match answer? {
             Answer::Recorded(_) => told.confirmed += 1,
             Answer::NothingNew(_) => told.known += 1,
             Answer::Refused(it) => told.refused.push(Refused { case_id, code: it.code() }),

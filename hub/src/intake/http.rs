@@ -9,7 +9,7 @@ use events::envelope::Actor;
 use events::ids::StreamName;
 use hub_core::command::Command;
 
-use super::desk::{Desk, Read, unavailable, unreadable_log, unreadable_views};
+use super::desk::{Desk, Read};
 use super::receipt::Receipt;
 use super::recent::{Application, Claim};
 use super::submission::{self, Submission};
@@ -87,7 +87,7 @@ async fn record(
             key: Some(read.key),
         },
     };
-    match desk.registrar.ask(ask).await.map_err(unavailable)? {
+    match desk.registrar.ask(ask).await? {
         Answer::Recorded(events) => Ok((StatusCode::CREATED, desk.receipt(&events).await?)),
         Answer::NothingNew(events) => Ok((StatusCode::OK, desk.receipt(&events).await?)),
         Answer::Refused(refusal) => Err(refusal.into()),
@@ -113,7 +113,7 @@ async fn refuse_duplicate(
 fn look_for_duplicate(desk: &Desk, application: Application, mine: &Claim) -> Result<(), Problem> {
     let mut in_the_way = None;
     if let Some(other) = desk.recent.claim(application, mine) {
-        let row = desk.views.case(other.case).map_err(unreadable_views)?;
+        let row = desk.views.case(other.case)?;
         if row.is_none_or(|it| !it.stage.has_ended()) {
             in_the_way = Some(other.number);
         } else {
@@ -122,16 +122,16 @@ fn look_for_duplicate(desk: &Desk, application: Application, mine: &Claim) -> Re
         }
     }
     let (person, item, category) = application;
-    let cases = desk.views.cases_by_index("identity", &person).map_err(unreadable_views)?;
+    let cases = desk.views.cases_by_index("identity", &person)?;
     for case in cases {
-        let Some(row) = desk.views.case(case).map_err(unreadable_views)? else { continue };
+        let Some(row) = desk.views.case(case)? else { continue };
         if row.item == item && row.category == category && !row.stage.has_ended() {
             in_the_way = Some(row.number);
         }
     }
     let Some(number) = in_the_way else { return Ok(()) };
     // A repetition meets its own case: the registrar answers it with the first receipt.
-    let known = desk.readers.read(|log| log.find_key(&mine.sender)).map_err(unreadable_log)?;
+    let known = desk.readers.read(|log| log.find_key(&mine.sender))?;
     if matches!(known, Some(StreamName::Case(_))) {
         return Ok(());
     }

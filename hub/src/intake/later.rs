@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::desk::{Desk, Read, unavailable};
+use super::desk::{Desk, Read};
 use super::personal;
 use super::submission::{broken, moment};
 use crate::problem::{Place, Problem};
@@ -112,7 +112,7 @@ async fn record(
     let actor = Actor::National(read.caller.name.clone());
     let what = What::Case { case, command, personal, evidence: None, key: None };
     let ask = Ask { actor, occurred_at, caused_by: None, what };
-    match desk.registrar.ask(ask).await.map_err(unavailable)? {
+    match desk.registrar.ask(ask).await? {
         Answer::Recorded(events) => Ok((StatusCode::CREATED, told(case, true, &events))),
         Answer::NothingNew(_) => Ok((StatusCode::OK, told(case, false, &[]))),
         Answer::Refused(refusal) => Err(refusal.into()),

@@ -5,7 +5,6 @@ pub mod examine;
 pub mod feed;
 pub mod held;
 pub mod http;
-pub mod json;
 pub mod later;
 pub mod personal;
 pub mod pull;

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::json;
 use super::schema::{self, Schemas};
+use crate::strict_json;
 
 #[test]
 fn published_examples_are_what_they_claim() {
@@ -23,7 +23,7 @@ fn published_examples_are_what_they_claim() {
                 "feed-confirmation" => &schemas.feed_confirmation,
                 _ => continue, // between hub and provinces: `tests/it/schemas.rs`
             };
-            let body = json::read(&std::fs::read(&path).unwrap()).unwrap();
+            let body = strict_json::read(&std::fs::read(&path).unwrap()).unwrap();
             assert_eq!(schema::check(schema, &body).is_ok(), kind == "good", "{name}");
             seen += 1;
         }

@@ -3,9 +3,13 @@
 use std::cell::Cell;
 use std::fmt;
 
+use axum::body::Bytes;
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderValue, header};
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
+use crate::listen::whole_body;
 use crate::problem::Problem;
 
 /// How deep objects and lists may lie in each other.
@@ -32,6 +36,34 @@ pub fn read(bytes: &[u8]) -> Result<Value, Problem> {
     let value = value.map_err(|error| tally.problem(&error))?;
     reader.end().map_err(|_| Problem::new("trailing-bytes"))?;
     Ok(value)
+}
+
+/// Headers, size and JSON of a request whose sender is known: the bytes as sent, and what they say.
+pub async fn read_json(request: Request) -> Result<(Bytes, Value), Problem> {
+    content_is_json(request.headers())?;
+    let bytes = whole_body(request).await?;
+    let body = read(&bytes)?;
+    Ok((bytes, body))
+}
+
+fn content_is_json(headers: &HeaderMap) -> Result<(), Problem> {
+    let plain = |it: &HeaderValue| it.as_bytes().eq_ignore_ascii_case(b"identity");
+    if headers.get_all(header::CONTENT_ENCODING).iter().any(|it| !plain(it)) {
+        return Err(Problem::new("unsupported-encoding"));
+    }
+    let mut given = headers.get_all(header::CONTENT_TYPE).iter();
+    let (Some(only), None) = (given.next(), given.next()) else {
+        return Err(Problem::new("unsupported-media-type"));
+    };
+    let told = only.to_str().unwrap_or("").to_ascii_lowercase();
+    let mut parts = told.split(';').map(str::trim);
+    let is_json = parts.next() == Some("application/json");
+    let charset_fits = |it: &str| matches!(it, "charset=utf-8" | "charset=\"utf-8\"");
+    if is_json && parts.all(charset_fits) {
+        Ok(())
+    } else {
+        Err(Problem::new("unsupported-media-type"))
+    }
 }
 
 #[derive(Default)]
