@@ -1,1 +1,139 @@
-//! FOR OPERATORS AND PROGRAMS: the table of all routes.
+//! FOR OPERATORS AND PROGRAMS: the table of all routes. It reads; what it changes goes through the registrar.
+
+pub mod api;
+pub mod pages;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::HeaderMap;
+use axum::routing::{get, post};
+use events::ids::{CaseId, CaseNumber};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::Semaphore;
+
+use crate::callers::{Caller, Callers, Role};
+use crate::clock::Clock;
+use crate::log::Readers;
+use crate::problem::Problem;
+use crate::quarantine::Quarantine;
+use crate::registrar::Registrar;
+use crate::views::membership::Membership;
+use crate::views::reader::{ViewError, ViewReader};
+use crate::views::rows::CaseRow;
+use crate::wake::Wake;
+
+/// Most event streams that are open at once.
+pub const STREAMS_MAX: usize = 64;
+
+/// Handles of the rooms below, wired by whoever starts the hub. Copies share.
+#[derive(Clone)]
+pub struct Rooms {
+    /// For what an operator changes.
+    pub registrar: Registrar,
+    /// For lists.
+    pub views: ViewReader,
+    /// For stories and the stream.
+    pub readers: Readers,
+    /// Who is enrolled and paused.
+    pub membership: Membership,
+    /// What was not understood.
+    pub quarantine: Quarantine,
+    /// Who may call.
+    pub callers: Arc<Callers>,
+    /// For alerts that are told when asked, and the age of what is shown.
+    pub clock: Clock,
+    /// Rings when something was recorded.
+    pub wake: Wake,
+    /// Prints the counters.
+    pub metrics: PrometheusHandle,
+    /// Places for streams: `Arc::new(Semaphore::new(STREAMS_MAX))`.
+    pub streams: Arc<Semaphore>,
+}
+
+/// Method, path as in OpenAPI.
+pub const ROUTES: &[(&str, &str)] = &[
+    ("get", "/v1/cases"),
+    ("get", "/v1/cases/{case}"),
+    ("get", "/v1/cases/{case}/events"),
+    ("get", "/v1/provinces"),
+    ("get", "/v1/alerts"),
+    ("get", "/v1/stream"),
+    ("get", "/v1/quarantine"),
+    ("post", "/v1/admin/calendars"),
+    ("post", "/v1/admin/provinces/{province}/enroll"),
+    ("post", "/v1/admin/provinces/{province}/pause"),
+    ("post", "/v1/admin/provinces/{province}/resume"),
+    ("post", "/v1/admin/cases/{case}/release"),
+    ("post", "/v1/admin/cases/{case}/park"),
+    ("get", "/livez"),
+    ("get", "/readyz"),
+    ("get", "/metrics"),
+    ("get", "/openapi.json"),
+];
+
+/// The routes of [`ROUTES`], to be merged with those of the intake.
+pub fn router(rooms: Rooms) -> Router {
+    use api::{admin, alerts, cases, health, provinces, quarantine, stream};
+    Router::new()
+        .route("/v1/cases", get(cases::list))
+        .route("/v1/cases/{case}", get(cases::one))
+        .route("/v1/cases/{case}/events", get(cases::events))
+        .route("/v1/provinces", get(provinces::list))
+        .route("/v1/alerts", get(alerts::list))
+        .route("/v1/stream", get(stream::open))
+        .route("/v1/quarantine", get(quarantine::list))
+        .route("/v1/admin/calendars", post(admin::calendar))
+        .route("/v1/admin/provinces/{province}/enroll", post(admin::enroll))
+        .route("/v1/admin/provinces/{province}/pause", post(admin::pause))
+        .route("/v1/admin/provinces/{province}/resume", post(admin::resume))
+        .route("/v1/admin/cases/{case}/release", post(admin::release))
+        .route("/v1/admin/cases/{case}/park", post(admin::park))
+        .route("/livez", get(health::live))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .route("/openapi.json", get(health::openapi))
+        .with_state(rooms)
+}
+
+impl Rooms {
+    /// Whoever may see everything.
+    pub(crate) fn overseer(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
+        let caller = self.callers.authenticate(headers)?;
+        match caller.role {
+            Role::Operator | Role::Auditor => Ok(caller),
+            Role::National => Err(Problem::new("forbidden")),
+        }
+    }
+
+    /// Whoever may change something.
+    pub(crate) fn operator(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
+        let caller = self.callers.authenticate(headers)?;
+        caller.must_be(Role::Operator)?;
+        Ok(caller)
+    }
+
+    /// Asks the views where waiting for the disk harms nobody.
+    pub(crate) async fn aside<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&ViewReader) -> Result<T, ViewError> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let views = self.views.clone();
+        match tokio::task::spawn_blocking(move || ask(&views)).await {
+            Ok(answer) => answer.map_err(Problem::from),
+            Err(_panic) => Err(Problem::new("internal")),
+        }
+    }
+
+    /// A case by id or number.
+    pub(crate) async fn case(&self, name: &str) -> Result<CaseRow, Problem> {
+        let unknown = || Problem::new("unknown-case");
+        if let Ok(id) = name.parse::<CaseId>() {
+            return self.aside(move |views| views.case(id)).await?.ok_or_else(unknown);
+        }
+        let number: CaseNumber = name.parse().map_err(|_| unknown())?;
+        self.aside(move |views| views.case_by_number(&number)).await?.ok_or_else(unknown)
+    }
+}

@@ -1,0 +1,1 @@
+//! The document and the table of routes say the same.
