@@ -253,6 +253,16 @@ mod tests {
         }
     }
 
+    #[test]
+    fn every_code_has_a_paragraph_that_says_what_to_do() {
+        let page = include_str!("../../schemas/refusals.md");
+        for (code, ..) in CODES {
+            let paragraph = page.split(&format!("### `{code}`\n")).nth(1).unwrap_or("");
+            let paragraph = paragraph.split("### ").next().unwrap_or("");
+            assert!(paragraph.contains("**What to do:**"), "`{code}` has no paragraph");
+        }
+    }
+
     #[tokio::test]
     async fn a_problem_names_the_request_and_the_place() {
         let response = REQUEST_ID.scope("r-1".to_owned(), async {
