@@ -9,25 +9,21 @@ use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use events::case::CaseEvent;
-use events::envelope::{Actor, Envelope, Event, Evidence, Recorded};
-use events::ids::{CaseId, ProvinceCode, StreamName};
+use events::envelope::{Event, Recorded};
+use events::ids::{CaseId, StreamName};
 use events::keeping::KeepingEvent;
-use events::reference::ReferenceEvent;
-use hub_core::command::Command;
-use hub_core::province::ProvinceCommand;
 use hub_core::refusal::Refusal;
 use hub_core::routes::Routes;
-use jiff::Timestamp;
 use tokio::sync::mpsc;
-use uuid::Uuid;
 
+use super::deciding::{Round, Verdict};
 use super::published::Published;
 use super::stamps::{EventIds, Moments};
 use super::starting::{AfterCommit, Fatal};
-use super::stories::{Stories, expected};
+use super::stories::Stories;
 use super::{Answer, Ask, BATCH_MAX, CurrentRules, Job, Knock, Unavailable, What, known};
-use crate::log::{Append, AppendError, Conflict, EventLog, SenderKey};
-use crate::vault::{Sealer, VaultError};
+use crate::log::{AppendError, Conflict, EventLog};
+use crate::vault::Sealer;
 use crate::wake::Wake;
 
 /// What an append made of each item; nothing: there was no room for any.
@@ -51,55 +47,6 @@ pub(super) struct Desk {
     pub(super) after_commit: AfterCommit,
     /// The last append found no room.
     pub(super) full: bool,
-}
-
-/// What is decided together.
-pub(super) struct Round {
-    at: Timestamp,
-    items: Vec<Append>,
-    /// Senders' keys that this round uses; the log does not know them yet.
-    keys: HashMap<SenderKey, CaseId>,
-}
-
-/// What an ask comes to, once the round is durable.
-enum Verdict {
-    /// The round's item of this number.
-    Append(usize),
-    /// This.
-    Answer(Answer),
-    /// What the case's story says of the first time.
-    FirstTime { case: CaseId, by_key: bool },
-}
-
-/// Whose events they are.
-struct Cause {
-    actor: Actor,
-    occurred_at: Timestamp,
-    caused_by: Option<Uuid>,
-}
-
-/// What a case's ask brings.
-struct CaseAsk<'a> {
-    case: CaseId,
-    command: &'a Command,
-    personal: Option<&'a [u8]>,
-    evidence: Option<&'a Evidence>,
-    key: Option<SenderKey>,
-}
-
-impl Cause {
-    /// A report speaks for itself, whatever the ask says.
-    fn of(ask: &Ask) -> Self {
-        if let What::Case { command: Command::Record { message, .. }, .. } = &ask.what {
-            return Self {
-                actor: Actor::Province(message.report.province),
-                occurred_at: message.occurred_at,
-                caused_by: Some(message.id.0),
-            };
-        }
-        let Ask { actor, occurred_at, caused_by, .. } = ask;
-        Self { actor: actor.clone(), occurred_at: *occurred_at, caused_by: *caused_by }
-    }
 }
 
 impl Desk {
@@ -141,7 +88,7 @@ impl Desk {
     }
 
     /// Answers every job, some in a second round.
-    fn handle(&mut self, jobs: Vec<Job>) -> Result<(), Fatal> {
+    pub(super) fn handle(&mut self, jobs: Vec<Job>) -> Result<(), Fatal> {
         let again = self.round(jobs)?;
         for job in self.round(again)? {
             // There is one writer, so a conflict that outlives a fresh look at the log is a bug of
@@ -201,179 +148,6 @@ impl Desk {
             tracing::warn!(before = %step.before, after = %step.after, "the clock stepped");
             self.propose_keeping(round, step.into());
         }
-    }
-
-    fn decide(&mut self, ask: &Ask, round: &mut Round) -> Result<Verdict, Fatal> {
-        match &ask.what {
-            What::Case { case, command, personal, evidence, key } => {
-                let personal = personal.as_deref();
-                let what = CaseAsk {
-                    case: *case,
-                    command,
-                    personal,
-                    evidence: evidence.as_ref(),
-                    key: *key,
-                };
-                self.decide_case(Cause::of(ask), what, round)
-            }
-            What::Province { province, command } => {
-                self.decide_province(Cause::of(ask), *province, command, round)
-            }
-            What::Reference(event) => match self.published.decide(event) {
-                Err(refusal) => Ok(Verdict::Answer(Answer::Refused(refusal))),
-                Ok(None) => Ok(Verdict::Answer(Answer::NothingNew(Vec::new()))),
-                Ok(Some(event)) => Ok(self.propose_reference(Cause::of(ask), round, event)),
-            },
-            What::Keeping(event) => {
-                if let KeepingEvent::CaseKeyDestroyed(it) = event
-                    && self.destroyed.contains(&it.case)
-                {
-                    return Ok(Verdict::Answer(Answer::NothingNew(Vec::new())));
-                }
-                let item = self.keeping_item(Cause::of(ask), round.at, event.clone());
-                Ok(round.push(item))
-            }
-        }
-    }
-
-    fn decide_case(
-        &mut self,
-        cause: Cause,
-        ask: CaseAsk<'_>,
-        round: &mut Round,
-    ) -> Result<Verdict, Fatal> {
-        let CaseAsk { case, command, .. } = ask;
-        if let Some(first) = self.case_of(ask.key, round)? {
-            return Ok(Verdict::FirstTime { case: first, by_key: true });
-        }
-        let told = self.stories.case(&*self.log, case)?;
-        let rules = self.published.rules();
-        let events = match hub_core::case::decide(told.state.as_ref(), command, rules, round.at) {
-            Err(refusal) => return Ok(Verdict::Answer(Answer::Refused(refusal))),
-            Ok(events) if events.is_empty() && known::is_kept(command) => {
-                return Ok(Verdict::FirstTime { case, by_key: false });
-            }
-            Ok(events) if events.is_empty() => {
-                return Ok(Verdict::Answer(Answer::NothingNew(Vec::new())));
-            }
-            Ok(events) => events,
-        };
-        let envelopes = events.into_iter().map(Event::Case);
-        let mut envelopes =
-            cause.envelopes(StreamName::Case(case), envelopes, |it| (it, self.ids.next(round.at)));
-        let first = &mut envelopes[0];
-        first.evidence = ask.evidence.cloned();
-        if let Some(personal) = ask.personal {
-            match self.sealer.seal(case, first.id, personal) {
-                Ok(sealed) => first.sealed = Some(sealed),
-                // Nobody may add to what was destroyed on purpose.
-                Err(VaultError::NoKey { .. }) => {
-                    return Ok(Verdict::Answer(Answer::Refused(Refusal::OutOfOrder)));
-                }
-                Err(error) => return Err(Fatal::Vault(error)),
-            }
-        }
-        let builds_on = expected(told.version);
-        for envelope in &envelopes {
-            if let Event::Case(event) = &envelope.event {
-                told.state = hub_core::case::evolve(told.state.take(), event);
-            }
-        }
-        told.version += envelopes.len() as u64;
-        if let Some(key) = ask.key {
-            round.keys.insert(key, case);
-        }
-        Ok(round.push(Append {
-            stream: StreamName::Case(case),
-            expected: builds_on,
-            recorded_at: round.at,
-            events: envelopes,
-            key: ask.key,
-        }))
-    }
-
-    /// The case in which a sender's key was used, in this round or ever.
-    fn case_of(&self, key: Option<SenderKey>, round: &Round) -> Result<Option<CaseId>, Fatal> {
-        let Some(key) = key else { return Ok(None) };
-        if let Some(case) = round.keys.get(&key) {
-            return Ok(Some(*case));
-        }
-        match self.log.find_key(&key)? {
-            Some(StreamName::Case(case)) => Ok(Some(case)),
-            _ => Ok(None),
-        }
-    }
-
-    fn decide_province(
-        &mut self,
-        cause: Cause,
-        province: ProvinceCode,
-        command: &ProvinceCommand,
-        round: &mut Round,
-    ) -> Result<Verdict, Fatal> {
-        let told = self.stories.province(&*self.log, province)?;
-        let events = match hub_core::province::decide(&told.state, command) {
-            Err(refusal) => return Ok(Verdict::Answer(Answer::Refused(refusal))),
-            Ok(events) if events.is_empty() => {
-                return Ok(Verdict::Answer(Answer::NothingNew(Vec::new())));
-            }
-            Ok(events) => events,
-        };
-        let builds_on = expected(told.version);
-        for event in &events {
-            told.state = hub_core::province::evolve(std::mem::take(&mut told.state), event);
-        }
-        told.version += events.len() as u64;
-        let stream = StreamName::Province(province);
-        let events = events.into_iter().map(Event::Province);
-        let events = cause.envelopes(stream, events, |it| (it, self.ids.next(round.at)));
-        let recorded_at = round.at;
-        Ok(round.push(Append { stream, expected: builds_on, recorded_at, events, key: None }))
-    }
-
-    fn propose_reference(
-        &mut self,
-        cause: Cause,
-        round: &mut Round,
-        event: ReferenceEvent,
-    ) -> Verdict {
-        let builds_on = expected(self.published.version());
-        self.published.evolve(&event);
-        let stream = StreamName::Reference;
-        let events = cause.envelopes(stream, [Event::Reference(event)].into_iter(), |it| {
-            (it, self.ids.next(round.at))
-        });
-        let recorded_at = round.at;
-        round.push(Append { stream, expected: builds_on, recorded_at, events, key: None })
-    }
-
-    fn keeping_item(&mut self, cause: Cause, at: Timestamp, event: KeepingEvent) -> Append {
-        let builds_on = expected(self.keeping);
-        self.keeping += 1;
-        let stream = StreamName::Keeping;
-        let events = cause
-            .envelopes(stream, [Event::Keeping(event)].into_iter(), |it| (it, self.ids.next(at)));
-        Append { stream, expected: builds_on, recorded_at: at, events, key: None }
-    }
-
-    /// The hub itself notes something about the log.
-    pub(super) fn propose_keeping(&mut self, round: &mut Round, event: KeepingEvent) {
-        let cause = Cause { actor: Actor::Hub, occurred_at: round.at, caused_by: None };
-        let item = self.keeping_item(cause, round.at, event);
-        round.push(item);
-    }
-
-    /// The hub itself publishes a rule, unless it is known.
-    pub(super) fn publish(
-        &mut self,
-        round: &mut Round,
-        event: &ReferenceEvent,
-    ) -> Result<(), Refusal> {
-        if let Some(event) = self.published.decide(event)? {
-            let cause = Cause { actor: Actor::Hub, occurred_at: round.at, caused_by: None };
-            self.propose_reference(cause, round, event);
-        }
-        Ok(())
     }
 
     /// Makes a round durable: first the keys that sealed it, then its events.
@@ -494,37 +268,5 @@ impl Desk {
         } else {
             Answer::NothingNew(first)
         })
-    }
-}
-
-impl Cause {
-    fn envelopes(
-        self,
-        stream: StreamName,
-        events: impl Iterator<Item = Event>,
-        mut name: impl FnMut(Event) -> (Event, events::ids::EventId),
-    ) -> Vec<Envelope> {
-        events
-            .map(|event| {
-                let (event, id) = name(event);
-                Envelope {
-                    id,
-                    stream,
-                    occurred_at: self.occurred_at,
-                    actor: self.actor.clone(),
-                    caused_by: self.caused_by,
-                    event,
-                    sealed: None,
-                    evidence: None,
-                }
-            })
-            .collect()
-    }
-}
-
-impl Round {
-    fn push(&mut self, item: Append) -> Verdict {
-        self.items.push(item);
-        Verdict::Append(self.items.len() - 1)
     }
 }

@@ -1,5 +1,6 @@
 //! Load the story, decide, append: one thread, group commit. The only road into the log.
 
+mod deciding;
 mod desk;
 mod known;
 mod published;

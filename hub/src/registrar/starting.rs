@@ -18,7 +18,8 @@ use hub_core::routes::Routes;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
-use super::desk::{Desk, Round};
+use super::deciding::Round;
+use super::desk::Desk;
 use super::published::Published;
 use super::stamps::{EventIds, Moments};
 use super::stories::Stories;
@@ -221,7 +222,7 @@ impl Registrar {
 }
 
 impl Desk {
-    fn open(
+    pub(super) fn open(
         cases_cached_max: usize,
         after_commit: AfterCommit,
         log: Box<dyn EventLog>,
@@ -264,7 +265,7 @@ impl Desk {
         })
     }
 
-    fn write_first(
+    pub(super) fn write_first(
         &mut self,
         started: WriterStarted,
         start_with: StartWith,

@@ -87,4 +87,9 @@ impl Stories {
     pub(super) fn forget_province(&mut self, province: ProvinceCode) {
         self.provinces.remove(&province);
     }
+
+    #[cfg(test)]
+    pub(super) fn remembered(&self) -> impl Iterator<Item = (&CaseId, &Told<Option<Case>>)> {
+        self.cases.iter()
+    }
 }

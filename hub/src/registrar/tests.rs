@@ -2,5 +2,6 @@
 
 mod answers;
 mod failures;
+mod memory;
 mod rules;
 mod stage;

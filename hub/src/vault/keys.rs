@@ -48,6 +48,8 @@ pub(super) enum Found {
 /// One handle on the key file.
 pub(super) struct KeyFile {
     connection: Connection,
+    /// The write-ahead file may still hold a key that is destroyed.
+    stale: bool,
 }
 
 /// Turns a failure of the store into the room's error.
@@ -59,11 +61,16 @@ impl KeyFile {
     /// Opens the file for writing and makes it on first use.
     pub(super) fn open(path: &Path, origin: &str, key: &WrappingKey) -> Result<Self, VaultError> {
         let connection = Connection::open(path).map_err(failed("open"))?;
-        let mut file = Self { connection };
+        let mut file = Self { connection, stale: true };
         file.settle(true)?;
         file.make_on_first_use(origin, key)?;
         file.check(origin, key)?;
-        Ok(file)
+        // A crash may have come between a destruction and its checkpoint. A reader that is in the
+        // way now is no reason not to start: the next destruction empties it.
+        match file.empty_write_ahead() {
+            Ok(()) | Err(VaultError::StillRead) => Ok(file),
+            Err(error) => Err(error),
+        }
     }
 
     /// Opens the file for reading only.
@@ -74,7 +81,7 @@ impl KeyFile {
     ) -> Result<Self, VaultError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(failed("open"))?;
-        let file = Self { connection };
+        let file = Self { connection, stale: false };
         file.settle(false)?;
         file.check(origin, key)?;
         Ok(file)
@@ -196,20 +203,28 @@ impl KeyFile {
         transaction.commit().map_err(&failed)
     }
 
-    /// Writes zeros over a case's key and leaves the row as its tombstone; no copy remains in any file.
+    /// Writes zeros over a case's key and leaves the row as its tombstone; no copy remains in any
+    /// file. A second time nothing is left to do.
     pub(super) fn destroy(&mut self, case: CaseId) -> Result<(), VaultError> {
-        let failed = failed("destroy a key in");
-        self.connection
-            .execute(
-                "INSERT INTO case_key (case_id, wrapped) VALUES (?1, ?2)
-                 ON CONFLICT (case_id) DO UPDATE SET wrapped = excluded.wrapped",
-                (case.0.as_bytes().as_slice(), [0; WRAPPED_BYTES].as_slice()),
-            )
-            .map_err(&failed)?;
+        if !matches!(self.find(case)?, Found::Destroyed) {
+            self.stale = true;
+            self.connection
+                .execute(
+                    "INSERT INTO case_key (case_id, wrapped) VALUES (?1, ?2)
+                     ON CONFLICT (case_id) DO UPDATE SET wrapped = excluded.wrapped",
+                    (case.0.as_bytes().as_slice(), [0; WRAPPED_BYTES].as_slice()),
+                )
+                .map_err(failed("destroy a key in"))?;
+        }
+        if self.stale { self.empty_write_ahead() } else { Ok(()) }
+    }
+
+    fn empty_write_ahead(&mut self) -> Result<(), VaultError> {
         let busy: bool = self
             .connection
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
-            .map_err(&failed)?;
+            .map_err(failed("empty the write-ahead file of"))?;
+        self.stale = busy;
         if busy { Err(VaultError::StillRead) } else { Ok(()) }
     }
 }

@@ -1,17 +1,14 @@
 //! What is answered: once recorded, known the second time, refused when it is another thing.
 
 use events::case::CaseEvent;
-use events::envelope::{Actor, Event, Position};
-use events::ids::StreamName;
+use events::envelope::{Actor, Event};
 use events::keeping::{CaseKeyDestroyed, KeepingEvent};
-use hub_core::case::Case;
 use hub_core::command::Command;
 use hub_core::refusal::Refusal;
 
 use super::stage::{
     Mood, Stage, accepted, case, delivered, key, moment, recorded, report, submission,
 };
-use crate::registrar::stories::{Stories, Told};
 use crate::registrar::{Answer, Ask, Registrar, Unavailable, What, kinds};
 use crate::vault::VaultError;
 
@@ -223,45 +220,6 @@ async fn it_stops_when_told_and_when_the_last_handle_is_gone() {
     let stage = Stage::new();
     drop(stage.registrar);
     stage.thread.join();
-}
-
-/// The law: what the registrar remembers is what the log says.
-#[tokio::test]
-async fn a_story_read_again_is_the_story_remembered() {
-    let stage = Stage::new();
-    let mut asks = Vec::new();
-    for number in 0..20 {
-        asks.push(submission(case(number), None, 1));
-        asks.push(report(case(number), 1, delivered()));
-        asks.push(report(case(number), 3, accepted()));
-        if number % 2 == 0 {
-            asks.push(report(case(number), 2, accepted()));
-        }
-        asks.push(report(case(number), 1, delivered()));
-    }
-    stage.registrar.ask_all(asks).await;
-    let readers = stage.readers.clone();
-    stage.thread.stop();
-    readers
-        .read(|log| {
-            let mut stories = Stories::new(1);
-            let mut replayed = std::collections::BTreeMap::<_, Told<Option<Case>>>::new();
-            for recorded in log.read_all(Position(0), usize::MAX)? {
-                if let (Event::Case(event), StreamName::Case(case)) =
-                    (&recorded.envelope.event, recorded.envelope.stream)
-                {
-                    let told = replayed.entry(case).or_default();
-                    told.state = hub_core::case::evolve(told.state.take(), event);
-                    told.version = recorded.version.0;
-                }
-            }
-            assert_eq!(replayed.len(), 20);
-            for (case, told) in &replayed {
-                assert_eq!(stories.case(log, *case)?, told);
-            }
-            Ok(())
-        })
-        .unwrap();
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::log::memory::MemoryLog;
 use crate::log::{Append, AppendError, Conflict, EventLog, ReadError, ReadLog, Readers, SenderKey};
 use crate::registrar::starting::{RegistrarConfig, RegistrarThread, StartWith};
 use crate::registrar::{Answer, Ask, Registrar, Unavailable, What};
-use crate::vault::{Opener, Vault, VaultConfig};
+use crate::vault::{Opener, Sealer, Vault, VaultConfig};
 use crate::wake::Wake;
 
 pub(super) const ORIGIN: &str = "hub.test";
@@ -30,6 +30,10 @@ pub(super) enum Mood {
     Blocks,
     Full,
     Unknown,
+    /// Says once that every story is elsewhere, and then works.
+    LiesOnce,
+    Lies,
+    Panics,
 }
 
 /// Changes a log's mood, and counts what it was asked.
@@ -53,7 +57,11 @@ impl Gate {
         while inside.0 == Mood::Blocks {
             inside = self.0.1.wait(inside).unwrap();
         }
-        inside.0
+        let mood = inside.0;
+        if mood == Mood::LiesOnce {
+            inside.0 = Mood::Works;
+        }
+        mood
     }
 }
 
@@ -71,6 +79,11 @@ impl EventLog for MoodyLog {
         match self.gate.pass() {
             Mood::Full => Err(AppendError::Full("the test says so".into())),
             Mood::Unknown => Err(AppendError::Unknown("the test says so".into())),
+            Mood::LiesOnce | Mood::Lies => Ok(batch
+                .iter()
+                .map(|it| Err(Conflict::Version { stream: it.stream, actual: None }))
+                .collect()),
+            Mood::Panics => panic!("the test says so"),
             Mood::Works | Mood::Blocks => self.log.append(batch),
         }
     }
@@ -114,31 +127,43 @@ pub(super) struct Stage {
     pub(super) folder: tempfile::TempDir,
 }
 
+/// The vault of a folder that has a wrapping key.
+pub(super) fn vault(folder: &tempfile::TempDir) -> (Sealer, Opener) {
+    Vault::open(VaultConfig {
+        keys_path: folder.path().join("keys.db"),
+        wrapping_key_path: folder.path().join("wrapping.key"),
+        origin: ORIGIN.to_owned(),
+    })
+    .unwrap()
+}
+
+pub(super) fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    Vault::create_wrapping_key(&folder.path().join("wrapping.key")).unwrap();
+    folder
+}
+
+pub(super) fn routes() -> Arc<hub_core::routes::Routes> {
+    Arc::new(crate::reference::routes())
+}
+
 pub(super) fn moment(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
 impl Stage {
     pub(super) fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        Vault::create_wrapping_key(&folder.path().join("wrapping.key")).unwrap();
-        Self::over(MemoryLog::new(ORIGIN), folder, moment("2026-03-02T01:00:00Z"))
+        Self::over(MemoryLog::new(ORIGIN), folder(), moment("2026-03-02T01:00:00Z"))
     }
 
     /// Over this log; the one that is given serves as the way to open the next.
     pub(super) fn over(log: MemoryLog, folder: tempfile::TempDir, now: Timestamp) -> Self {
         let log = log.reopen();
-        let writer = log.reopen();
         let readers = log.readers();
         let gate = Gate(Arc::new((Mutex::new((Mood::Works, 0)), Condvar::new())));
         let clock = Clock::manual(now);
         let wake = Wake::default();
-        let (sealer, opener) = Vault::open(VaultConfig {
-            keys_path: folder.path().join("keys.db"),
-            wrapping_key_path: folder.path().join("wrapping.key"),
-            origin: ORIGIN.to_owned(),
-        })
-        .unwrap();
+        let (sealer, opener) = vault(&folder);
         let fatal = Arc::new(Mutex::new(Vec::new()));
         let committed = Arc::new(Mutex::new(Vec::new()));
         let mut config = RegistrarConfig::new(StartWith::shipped());
@@ -150,11 +175,9 @@ impl Stage {
             let committed = committed.clone();
             move |position, _, _| committed.lock().unwrap().push(position)
         });
-        let moody = Box::new(MoodyLog { log: Box::new(writer), gate: gate.clone() });
-        let routes = Arc::new(crate::reference::routes());
-        let started =
-            Registrar::start(config, moody, sealer, clock.clone(), routes, wake.clone()).unwrap();
-        let (registrar, thread) = started;
+        let moody = Box::new(MoodyLog { log: Box::new(log.reopen()), gate: gate.clone() });
+        let (registrar, thread) =
+            Registrar::start(config, moody, sealer, clock.clone(), routes(), wake.clone()).unwrap();
         Self {
             registrar,
             thread,
