@@ -14,11 +14,12 @@ pub mod config;
 mod connection;
 mod inbox;
 pub mod keys;
-#[cfg(test)]
-mod laws;
 pub mod limits;
 pub mod office;
 pub mod outbox;
 pub mod reporter;
 pub mod status;
 pub mod store;
+
+#[cfg(test)]
+mod tests;

@@ -10,8 +10,6 @@ mod hours;
 mod plan;
 pub mod settings;
 pub mod simulated;
-#[cfg(test)]
-mod stories;
 
 /// Work for the office, with the personal part opened.
 #[derive(Clone)]
@@ -50,3 +48,6 @@ pub trait OfficeSystem: Send + Sync {
     /// answer the same and must not open a second file. On `Ok` the office answers for it.
     fn take(&self, work: TakenWork) -> impl Future<Output = Result<(), TakeError>> + Send;
 }
+
+#[cfg(test)]
+mod tests;

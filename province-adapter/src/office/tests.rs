@@ -20,8 +20,8 @@ use crate::adapter::Adapter;
 use crate::clock::{Clock, ManualClock};
 use crate::config::{Config, Office};
 use crate::connection::keep_all;
-use crate::laws::{Hub, ORIGIN, identity, moment};
 use crate::store::StoreError;
+use crate::tests::{Hub, ORIGIN, identity, moment};
 
 const START: &str = "2026-03-02T09:00:00+08:00";
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
