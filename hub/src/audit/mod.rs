@@ -1,5 +1,8 @@
 //! FOR AUDITORS: verify the bytes, replay the folds, export the story.
 
+pub mod backup;
+pub mod export;
+pub mod import;
 pub mod replay;
 #[cfg(test)]
 mod specimen;

@@ -2,16 +2,19 @@
 //!
 //! It never repairs, and it never panics on any file: every byte is foreign until it is proven.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use ed25519_dalek::VerifyingKey;
 use events::ids::StreamName;
 use events::proof::Hash;
 use events::proof::chain::Link;
+use events::wire::event_from_bytes;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode};
 use uuid::Uuid;
 
+use crate::audit::export::{EventLine, ExportError, KeysDigest, Line, Lines};
 use crate::audit::walk::{Row, Walk};
 use crate::log::SenderKey;
 use crate::log::checkpoint;
@@ -293,6 +296,110 @@ fn sender_keys(connection: &Connection, origin: &str) -> Result<u64, Damage> {
         return Err(damaged("a sender's key is damaged: its seal does not fit".to_owned()));
     }
     Ok(all.len() as u64)
+}
+
+/// Walks an export offline: no database, no SQLite.
+pub fn verify_export(
+    path: &Path,
+    against: Against<'_>,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Report, VerifyError> {
+    let mut report = Report::default();
+    let mut walk = against.walk()?;
+    let damage = match Lines::open(path) {
+        Ok(mut lines) => {
+            report.origin = lines.header.origin.clone();
+            walk = walk.behind(lines.header.from.saturating_sub(1), lines.header.previous);
+            examine_export(&mut lines, &mut walk, &mut report, progress)
+        }
+        Err(error) => Err(error),
+    };
+    report.head = walk.head();
+    report.streams = walk.streams() as u64;
+    report.signatures = walk.signatures;
+    report.checkpoints = walk.checkpoints;
+    report.damage = match damage {
+        Ok(damage) => damage,
+        Err(ExportError::File { path, source, .. }) => {
+            return Err(VerifyError::Open { path, source: Box::new(source) });
+        }
+        Err(error) => Some(Damage { position: None, what: error.to_string() }),
+    };
+    Ok(report)
+}
+
+fn examine_export(
+    lines: &mut Lines,
+    walk: &mut Walk,
+    report: &mut Report,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Option<Damage>, ExportError> {
+    let (from, to) = (lines.header.from, lines.header.to);
+    let file = |what: &str| Ok(Some(Damage { position: None, what: what.to_owned() }));
+    if from == 0 || from > to || (from == 1 && lines.header.previous != Hash::ZERO) {
+        return file("the first line contradicts itself");
+    }
+    let mut streams: HashMap<StreamName, usize> = HashMap::new();
+    let (mut end, mut keys) = (None, KeysDigest::default());
+    while let Some(line) = lines.next()? {
+        if end.is_some() {
+            return file("there are lines behind the last");
+        }
+        match line {
+            Line::Event(it) if keys.count == 0 => {
+                let next = streams.len();
+                let number = *streams.entry(it.stream).or_insert(next);
+                if let Err(what) = step(&report.origin, walk, number, &it) {
+                    return Ok(Some(Damage { position: Some(walk.position() + 1), what }));
+                }
+                report.events += 1;
+                if walk.position().is_multiple_of(PROGRESS_EVENTS) || walk.position() == to {
+                    progress(walk.position() + 1 - from, to + 1 - from);
+                }
+            }
+            Line::Event(_) => return file("there are events behind the keys"),
+            Line::Key(it) if streams.contains_key(&it.stream) => keys.add(&it),
+            Line::Key(_) => return file("a sender's key belongs to no story"),
+            Line::End(it) => end = Some(it),
+        }
+    }
+    let Some(end) = end else { return file("the last line is missing: the file was cut") };
+    if walk.head() != Some((to, end.hash)) || end.end != to {
+        return file("the last line does not say what the events do");
+    }
+    report.sender_keys = keys.count;
+    if (end.sender_keys, end.sender_keys_hash) != (keys.count, keys.hash()) {
+        return file("senders' keys are missing or changed");
+    }
+    match walk.cut() {
+        Some(cut) if from == 1 => file(&cut),
+        _ => Ok(None),
+    }
+}
+
+fn step(origin: &str, walk: &mut Walk, number: usize, it: &EventLine) -> Result<(), String> {
+    let (sealed, evidence) = it.bytes()?;
+    let envelope = event_from_bytes(it.body.as_bytes()).map_err(|it| it.to_string())?;
+    walk.step(&Row {
+        stream_number: number,
+        event_id: envelope.id.0,
+        kind: envelope.event.kind(),
+        actor: &envelope.actor.to_string(),
+        hash: it.hash,
+        link: Link {
+            origin,
+            position: it.position,
+            stream: &it.stream.to_string(),
+            version: it.version,
+            recorded_at: it.recorded_at.as_microsecond(),
+            epoch: it.epoch,
+            previous: it.previous,
+            body: it.body.as_bytes(),
+            sealed: sealed.as_deref(),
+            evidence: evidence.as_deref(),
+            evidence_signature: it.evidence_signature.as_deref(),
+        },
+    })
 }
 
 #[cfg(test)]

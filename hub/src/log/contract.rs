@@ -241,6 +241,10 @@ fn a_key_is_used_once_for_ever(log: &mut (impl EventLog + ?Sized)) {
     appended(log, keyed(4, SenderKey([8; 32])));
     let found = log.find_key(&key).expect("the store works");
     assert_eq!(found, Some(StreamName::Case(case(1))));
+    let both = [(key, StreamName::Case(case(1))), (SenderKey([8; 32]), StreamName::Case(case(4)))];
+    assert_eq!(log.read_keys(None, 9).expect("the store works"), both);
+    assert_eq!(log.read_keys(None, 1).expect("the store works"), both[..1]);
+    assert_eq!(log.read_keys(Some(&key), 9).expect("the store works"), both[1..]);
     assert_eq!(all(log).len(), 2);
 }
 

@@ -1,6 +1,7 @@
 //! A log in memory: for tests and simulation. Durable until the process ends.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use events::envelope::{Position, Recorded, Version};
@@ -29,7 +30,7 @@ struct Inside {
     epoch: u64,
     events: Vec<Recorded>,
     streams: HashMap<StreamName, Vec<usize>>,
-    keys: HashMap<SenderKey, StreamName>,
+    keys: BTreeMap<SenderKey, StreamName>,
 }
 
 impl MemoryLog {
@@ -67,6 +68,17 @@ impl Store {
     fn read_all(&self, after: Position, count_max: usize) -> Vec<Recorded> {
         let after = usize::try_from(after.0).unwrap_or(usize::MAX);
         self.lock().events.iter().skip(after).take(count_max).cloned().collect()
+    }
+
+    fn read_keys(
+        &self,
+        after: Option<&SenderKey>,
+        count_max: usize,
+    ) -> Vec<(SenderKey, StreamName)> {
+        let from = after.map_or(Bound::Unbounded, |it| Bound::Excluded(*it));
+        let inside = self.lock();
+        let keys = inside.keys.range((from, Bound::Unbounded)).take(count_max);
+        keys.map(|(key, stream)| (*key, *stream)).collect()
     }
 
     fn head(&self) -> Option<(Position, Hash)> {
@@ -140,6 +152,13 @@ impl ReadLog for MemoryLog {
     fn find_key(&self, key: &SenderKey) -> Result<Option<StreamName>, ReadError> {
         Ok(self.store.lock().keys.get(key).copied())
     }
+    fn read_keys(
+        &self,
+        after: Option<&SenderKey>,
+        count_max: usize,
+    ) -> Result<Vec<(SenderKey, StreamName)>, ReadError> {
+        Ok(self.store.read_keys(after, count_max))
+    }
     fn origin(&self) -> &str {
         &self.store.origin
     }
@@ -157,6 +176,13 @@ impl ReadLog for MemoryReader {
     }
     fn find_key(&self, key: &SenderKey) -> Result<Option<StreamName>, ReadError> {
         Ok(self.0.lock().keys.get(key).copied())
+    }
+    fn read_keys(
+        &self,
+        after: Option<&SenderKey>,
+        count_max: usize,
+    ) -> Result<Vec<(SenderKey, StreamName)>, ReadError> {
+        Ok(self.0.read_keys(after, count_max))
     }
     fn origin(&self) -> &str {
         &self.0.origin

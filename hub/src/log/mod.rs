@@ -113,6 +113,16 @@ pub trait ReadLog: Send {
     fn head(&self) -> Result<Option<(Position, Hash)>, ReadError>;
     /// The story in which a sender's key was used.
     fn find_key(&self, key: &SenderKey) -> Result<Option<StreamName>, ReadError>;
+    /// At most `count_max` senders' keys after `after`, in their order, and their stories. A log
+    /// that cannot list them says so; it never says that there are none.
+    fn read_keys(
+        &self,
+        after: Option<&SenderKey>,
+        count_max: usize,
+    ) -> Result<Vec<(SenderKey, StreamName)>, ReadError> {
+        let _ = (after, count_max);
+        Err(ReadError::Store { what: "the keys", source: "this log does not list them".into() })
+    }
     /// The log and its environment, covered by every hash.
     fn origin(&self) -> &str;
 }

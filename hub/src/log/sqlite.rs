@@ -10,6 +10,7 @@
 
 mod append;
 mod guard;
+mod import;
 mod open;
 mod read;
 mod schema;
@@ -30,6 +31,7 @@ use rusqlite::Connection;
 use crate::log::batch::Head;
 use crate::log::{Append, AppendError, Conflict, EventLog, ReadError, ReadLog, Readers, SenderKey};
 
+pub(crate) use import::Import;
 pub use open::OpenError;
 pub(crate) use open::{reader_connection, sync_folder};
 pub(crate) use read::{key_seal, stream_name};
@@ -106,6 +108,13 @@ impl ReadLog for SqliteLog {
     fn find_key(&self, key: &SenderKey) -> Result<Option<StreamName>, ReadError> {
         read::key(&self.connection, &self.origin, key)
     }
+    fn read_keys(
+        &self,
+        after: Option<&SenderKey>,
+        count_max: usize,
+    ) -> Result<Vec<(SenderKey, StreamName)>, ReadError> {
+        read::keys(&self.connection, &self.origin, after, count_max)
+    }
     fn origin(&self) -> &str {
         &self.origin
     }
@@ -123,6 +132,13 @@ impl ReadLog for SqliteReader {
     }
     fn find_key(&self, key: &SenderKey) -> Result<Option<StreamName>, ReadError> {
         read::key(&self.connection, &self.origin, key)
+    }
+    fn read_keys(
+        &self,
+        after: Option<&SenderKey>,
+        count_max: usize,
+    ) -> Result<Vec<(SenderKey, StreamName)>, ReadError> {
+        read::keys(&self.connection, &self.origin, after, count_max)
     }
     fn origin(&self) -> &str {
         &self.origin

@@ -50,6 +50,12 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
+    /// There is something already where a log is to be made.
+    #[error("`{}` exists already\n(nothing is ever overwritten)", path.display())]
+    Exists {
+        /// What.
+        path: PathBuf,
+    },
     /// Some other program's database.
     #[error("the database is not a log (its application id is {application_id})")]
     NotALog {
@@ -235,7 +241,18 @@ fn refuse_strange_files(path: &Path) -> Result<(), OpenError> {
 
 /// Makes the file under another name first: a crash leaves no half of a log.
 fn create(path: &Path, origin: &str) -> Result<(), OpenError> {
-    let new = beside(path, ".new");
+    let (connection, new) = new_file(path, origin)?;
+    place(connection, &new, path)
+}
+
+/// An empty log under another name than `target`, and that name. Refuses to replace a log.
+pub(super) fn new_file(target: &Path, origin: &str) -> Result<(Connection, PathBuf), OpenError> {
+    for there in [target.to_owned(), beside(target, "-wal")] {
+        if there.exists() {
+            return Err(OpenError::Exists { path: there });
+        }
+    }
+    let new = beside(target, ".new");
     for leftover in [new.clone(), beside(&new, "-wal"), beside(&new, "-shm")] {
         match std::fs::remove_file(&leftover) {
             Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
@@ -247,12 +264,16 @@ fn create(path: &Path, origin: &str) -> Result<(), OpenError> {
     let failed = |source| OpenError::Sqlite { doing: "make", source };
     let connection = Connection::open(&new).map_err(failed)?;
     schema::create(&connection, origin).map_err(failed)?;
+    Ok((connection, new))
+}
+
+/// Closes a whole file and gives it its name, durably.
+pub(super) fn place(connection: Connection, new: &Path, target: &Path) -> Result<(), OpenError> {
+    let failed = |source| OpenError::Sqlite { doing: "make", source };
     connection.close().map_err(|(_, source)| failed(source))?;
-    std::fs::rename(&new, path).and_then(|()| sync_folder(path)).map_err(|source| OpenError::File {
-        doing: "make",
-        path: path.to_owned(),
-        source,
-    })
+    std::fs::rename(new, target)
+        .and_then(|()| sync_folder(target))
+        .map_err(|source| OpenError::File { doing: "make", path: target.to_owned(), source })
 }
 
 /// Makes a new name in the folder of `path` durable.

@@ -97,6 +97,34 @@ pub(super) fn key(
     }
 }
 
+pub(super) fn keys(
+    connection: &Connection,
+    origin: &str,
+    after: Option<&SenderKey>,
+    count_max: usize,
+) -> Result<Vec<(SenderKey, StreamName)>, ReadError> {
+    let sql = "SELECT key, name, seal FROM sender_key CROSS JOIN stream USING (stream_ref)
+         WHERE key > ?1 ORDER BY key LIMIT ?2";
+    let mut statement = connection.prepare_cached(sql).map_err(failed("the keys"))?;
+    // Every key is greater than no bytes at all.
+    let after = after.map_or(&[][..], |it| &it.0);
+    let limit = i64::try_from(count_max).unwrap_or(i64::MAX);
+    let rows = statement.query_map(rusqlite::params![after, limit], |row| {
+        let stream = stream_name(row.get_ref(1)?)?;
+        Ok((SenderKey(row.get(0)?), stream, row.get::<_, [u8; 16]>(2)?))
+    });
+    let mut keys = Vec::new();
+    for row in rows.map_err(failed("the keys"))? {
+        let (key, stream, seal) = row.map_err(failed("the keys"))?;
+        if seal != key_seal(origin, &key, &stream.to_string()) {
+            let source = "its seal does not fit".into();
+            return Err(ReadError::Store { what: "a key", source });
+        }
+        keys.push((key, stream));
+    }
+    Ok(keys)
+}
+
 /// What a key's row carries, so that a changed byte shows: it is no part of the chain.
 pub(crate) fn key_seal(origin: &str, key: &SenderKey, stream: &str) -> [u8; 16] {
     let mut sha = Sha256::new_with_prefix(b"hub-sender-key-v1");

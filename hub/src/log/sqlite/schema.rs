@@ -24,7 +24,13 @@ pub(crate) fn create(connection: &Connection, origin: &str) -> rusqlite::Result<
     );
     connection.execute_batch(&sql)?;
     connection.execute("INSERT INTO meta (one, origin) VALUES (1, ?1)", [origin])?;
-    connection.execute_batch("COMMIT; PRAGMA wal_checkpoint(TRUNCATE);")
+    connection.execute_batch("COMMIT")?;
+    settle(connection)
+}
+
+/// Moves everything from the write-ahead file to the database.
+pub(super) fn settle(connection: &Connection) -> rusqlite::Result<()> {
+    answer(connection, "PRAGMA wal_checkpoint(TRUNCATE)").map(drop)
 }
 
 /// Checks that the file is a log of this version with exactly the known tables and triggers.
