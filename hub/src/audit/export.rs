@@ -314,7 +314,7 @@ impl Lines {
             to: 0,
             previous: Hash::ZERO,
         };
-        let from = BufReader::with_capacity(1 << 20, file);
+        let from = BufReader::with_capacity(64 << 10, file);
         let mut lines = Self { path: path.to_owned(), from, number: 0, header };
         let first = lines.text()?.ok_or_else(|| lines.wrong("is missing: the file is empty"))?;
         lines.header = serde_json::from_str(&first)
