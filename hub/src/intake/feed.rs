@@ -3,19 +3,18 @@
 use axum::Json;
 use axum::extract::{Query, Request, State};
 use axum::http::HeaderMap;
-use events::envelope::{Actor, Position, Recorded};
-use events::ids::{CaseId, CaseNumber};
-use events::proof::Hash;
+use events::envelope::{Actor, Position};
+use events::ids::CaseId;
 use events::proof::signature::Purpose;
+use events::wire;
 use hub_core::command::Command;
-use jiff::Timestamp;
+use hub_core::feedback::feedback;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
 use super::desk::Desk;
 use super::schema;
 use crate::problem::Problem;
-use crate::registrar::{Answer, Ask, What, case_event};
+use crate::registrar::{Answer, Ask, What};
 use crate::strict_json::read_json;
 use crate::views::reader::PAGE_ROWS_MAX;
 use crate::views::rows::FeedbackRow;
@@ -40,28 +39,13 @@ pub(super) struct Results {
     next: u64,
 }
 
-/// One result. The signature is over the bytes of the text in `payload`.
+/// One result: a CloudEvent `cn.gov.mot.hub.feedback.<ending>.v1`. The signature is over the bytes of `payload`.
 #[derive(Debug, Serialize)]
 struct Item {
     case_id: CaseId,
     position: u64,
     payload: String,
     signature: String,
-}
-
-/// What `payload` says.
-#[derive(Debug, Serialize)]
-struct Payload<'a> {
-    origin: &'a str,
-    case_id: CaseId,
-    case_number: &'a CaseNumber,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client_reference: Option<&'a str>,
-    position: u64,
-    hash: Hash,
-    recorded_at: Timestamp,
-    /// The event exactly as the log holds it.
-    event: &'a RawValue,
 }
 
 pub(super) async fn next(
@@ -85,27 +69,12 @@ pub(super) async fn next(
 
 async fn item(desk: &Desk, row: &FeedbackRow) -> Result<Item, Problem> {
     let story = desk.story(row.case).await?;
-    let payload = payload(&desk.origin, row, &story).ok_or_else(|| Problem::new("internal"))?;
-    let signature = desk.signer.sign(Purpose::Feedback, payload.as_bytes());
+    // The same bytes that a webhook is sent, except for a province's words, which need a private road.
+    let (id, told) = feedback(&desk.origin, &story).ok_or_else(|| Problem::new("internal"))?;
+    let payload = wire::feedback_to_bytes(id, &told);
+    let signature = desk.signer.sign(Purpose::Feedback, &payload);
+    let payload = String::from_utf8(payload).map_err(|_| Problem::new("internal"))?;
     Ok(Item { case_id: row.case, position: row.position.0, payload, signature })
-}
-
-fn payload(origin: &str, row: &FeedbackRow, story: &[Recorded]) -> Option<String> {
-    let ended = story.iter().find(|it| it.position == row.position)?;
-    let events::case::CaseEvent::CaseSubmitted(submitted) = case_event(story.first()?)? else {
-        return None;
-    };
-    let payload = Payload {
-        origin,
-        case_id: row.case,
-        case_number: &submitted.number,
-        client_reference: submitted.client_reference.as_deref(),
-        position: ended.position.0,
-        hash: ended.hash,
-        recorded_at: ended.recorded_at,
-        event: serde_json::from_slice(&ended.body).ok()?,
-    };
-    serde_json::to_string(&payload).ok()
 }
 
 /// How many of the named cases are now confirmed, known as confirmed, or were refused.
