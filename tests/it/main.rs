@@ -4,3 +4,4 @@ mod attacks;
 mod broker;
 mod naive;
 mod tidy;
+mod travel;
