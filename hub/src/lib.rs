@@ -3,6 +3,7 @@
 //! Floors, top to bottom; a room names only rooms on lower floors:
 //!
 //! ```text
+//! 8  tests
 //! 7  main
 //! 6  cli
 //! 5  config
@@ -29,8 +30,6 @@ pub mod reference;
 pub mod registrar;
 pub mod router;
 pub mod signer;
-#[cfg(test)]
-mod stage;
 pub mod strict_json;
 pub mod telemetry;
 pub mod vault;
@@ -38,3 +37,6 @@ pub mod views;
 pub mod wake;
 pub mod web;
 pub mod words;
+
+#[cfg(test)]
+mod tests;

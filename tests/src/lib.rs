@@ -1,3 +1,4 @@
 //! The stage: real brokers, fake ends, a clock we turn by hand.
 
 pub mod broker;
+pub mod journey;

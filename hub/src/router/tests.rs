@@ -12,7 +12,7 @@ use events::work::{PersonalPart, Work};
 use hub_core::province::ProvinceCommand;
 
 use super::*;
-use crate::stage::{Stage, accepted, delivered, later, province};
+use crate::tests::{Stage, accepted, delivered, later, province};
 
 /// What the pipe says to a message.
 #[derive(Debug, Clone, Copy)]

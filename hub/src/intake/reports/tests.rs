@@ -4,7 +4,7 @@ use events::report::News;
 use events::vocabulary::{Outcome, Reason};
 
 use super::*;
-use crate::stage::{ORIGIN, Stage, accepted, delivered, province};
+use crate::tests::{ORIGIN, Stage, accepted, delivered, province};
 
 struct Scene {
     stage: Stage,
