@@ -10,7 +10,7 @@ use events::work::{PersonalPart, Receipts, Work, WorkKind};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, named_params, params};
 
-use crate::keys::{Identity, randomness};
+use crate::keys::{HubSignatureError, Identity, randomness};
 use crate::outbox::{self, Draft, Ended, ReportError, id, signed};
 use crate::store::StoreError;
 
@@ -45,6 +45,8 @@ pub(crate) enum Distrust {
     TooLarge,
     /// No signature header.
     Unsigned,
+    /// Signed with another key than the hub's that is configured here.
+    UnknownKey,
     /// The signature is not the hub's, or not over these bytes.
     BadSignature,
     /// Signed by the hub, and not readable by this version.
@@ -67,6 +69,7 @@ impl Distrust {
         match self {
             Self::TooLarge => "too-large",
             Self::Unsigned => "unsigned",
+            Self::UnknownKey => "unknown-key",
             Self::BadSignature => "bad-signature",
             Self::Unreadable => "unreadable",
             Self::WrongProvince => "wrong-province",
@@ -84,7 +87,10 @@ pub(crate) fn examine(identity: &Identity, letter: &Letter) -> Result<Content, D
         return Err(Distrust::TooLarge);
     }
     let jws = letter.signature.as_deref().ok_or(Distrust::Unsigned)?;
-    identity.check_hub(jws, &letter.body).map_err(|_| Distrust::BadSignature)?;
+    identity.check_hub(jws, &letter.body).map_err(|it| match it {
+        HubSignatureError::UnknownKey => Distrust::UnknownKey,
+        HubSignatureError::Wrong(_) => Distrust::BadSignature,
+    })?;
     let content = wire::to_province_from_bytes(&letter.body).map_err(|it| match it {
         WireError::Unreadable { .. }
         | WireError::UnknownKind { .. }

@@ -53,6 +53,17 @@ pub struct Identity {
     pub hub_key_id: String,
 }
 
+/// Why a message does not count as the hub's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum HubSignatureError {
+    /// The hub has a new key, or this adapter the wrong one: somebody must look.
+    #[error("signed with a key that this adapter does not know")]
+    UnknownKey,
+    /// It does not fit.
+    #[error("the signature does not count")]
+    Wrong(#[source] SignatureError),
+}
+
 /// A personal part that cannot be had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
@@ -65,9 +76,14 @@ pub enum OpenError {
 }
 
 impl Identity {
-    /// Did the hub sign these bytes for a province?
-    pub(crate) fn check_hub(&self, jws: &str, bytes: &[u8]) -> Result<(), SignatureError> {
+    /// Did the hub sign these bytes for a province, and with the key that this adapter knows? A
+    /// signature that names another key is told apart from one that does not fit.
+    pub(crate) fn check_hub(&self, jws: &str, bytes: &[u8]) -> Result<(), HubSignatureError> {
+        if signature::key_id(jws).map_err(HubSignatureError::Wrong)? != self.hub_key_id {
+            return Err(HubSignatureError::UnknownKey);
+        }
         signature::verify(&self.hub_key, Purpose::ToProvince, jws, bytes)
+            .map_err(HubSignatureError::Wrong)
     }
 
     /// The signature under a report.

@@ -269,6 +269,33 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_commit_that_fails_is_told_to_nobody_as_done_and_stops_everything() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("adapter.db");
+        let store = Store::open(&path).unwrap();
+        // A reference to nothing is found only when the transaction ends: at the commit.
+        let spoil = store.write(|it| -> Result<(), StoreError> {
+            it.execute_batch("PRAGMA defer_foreign_keys=ON")?;
+            it.execute(
+                "INSERT INTO work (case_id, request, kind, digest, body, signature, received_at, delivered_by, next_take_at)
+                 VALUES (x'01', x'02', 'case', x'03', x'04', '', 0, 999, 0)",
+                [],
+            )?;
+            Ok(())
+        });
+        assert!(matches!(spoil.await, Err(StoreError::Stopped)));
+        store.stopped().await;
+        assert!(matches!(store.write(epoch).await, Err(StoreError::Stopped)));
+        drop(store);
+        let count = "SELECT count(*) FROM work";
+        let reopened = Store::open(&path).unwrap();
+        let count = reopened.write(move |it| -> Result<i64, StoreError> {
+            Ok(it.query_row(count, [], |row| row.get(0))?)
+        });
+        assert_eq!(count.await.unwrap(), 0);
+    }
+
+    #[tokio::test]
     async fn a_second_adapter_on_the_same_store_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("adapter.db");

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use ed25519_dalek::SigningKey;
 use events::ids::CaseId;
 use events::proof::seal;
+use events::proof::signature::{self, Purpose};
 use events::report::News;
 use events::vocabulary::Reason;
 use events::wire;
@@ -34,11 +35,15 @@ fn what_is_not_believed_is_refused_by_name_and_kept() {
     let mut changed = desk.hub.letter(&good);
     changed.body = changed.body.iter().map(|it| if *it == b'5' { b'4' } else { *it }).collect();
     let stranger = Hub { key: SigningKey::from_bytes(&[8; 32]), seal_public: String::new() };
+    let mut renewed = desk.hub.letter(&good);
+    let other_id = signature::sign(&desk.hub.key, "hub-2", Purpose::ToProvince, &renewed.body);
+    renewed.signature = Some(other_id);
     let large = desk.hub.signed(vec![b' '; events::subjects::PAYLOAD_BYTES_MAX + 1]);
     let table = [
         (unsigned, Distrust::Unsigned),
         (changed, Distrust::BadSignature),
         (stranger.letter(&good), Distrust::BadSignature),
+        (renewed, Distrust::UnknownKey),
         (desk.hub.letter(&elsewhere), Distrust::WrongProvince),
         (desk.hub.letter(&rehearsal), Distrust::WrongOrigin),
         (desk.hub.letter(&bare), Distrust::PersonalPartMissing),
@@ -49,8 +54,8 @@ fn what_is_not_believed_is_refused_by_name_and_kept() {
     for (letter, distrust) in &table {
         assert_eq!(desk.arrive(letter, start()), Arrival::Refused(*distrust));
     }
-    assert_eq!(desk.count("SELECT sum(count) FROM refused_count"), 9);
-    assert_eq!(desk.count("SELECT count(*) FROM refused WHERE sealed IS NOT NULL"), 9);
+    assert_eq!(desk.count("SELECT sum(count) FROM refused_count"), 10);
+    assert_eq!(desk.count("SELECT count(*) FROM refused WHERE sealed IS NOT NULL"), 10);
     assert_eq!(
         desk.count("SELECT count(*) FROM work") + desk.count("SELECT count(*) FROM report"),
         0
