@@ -236,9 +236,14 @@ fn until_midnight(now: Timestamp) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::views::tests::world::World;
     use events::reference::{CalendarYear, Paper};
+    use hub_core::case::decide;
     use jiff::civil::date;
+    use proptest::prelude::*;
 
     fn paper() -> Paper {
         Paper { number: "国办发明电〔2025〕7号".to_owned(), url: None }
@@ -310,6 +315,35 @@ mod tests {
         assert!(is_moved(&row(""), &rules));
         let counted = DueRow { working_days: Some(1), ..row("") };
         assert!(!is_moved(&counted, &rules), "one day of which Tuesday is none: Wednesday");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+        #[test]
+        fn the_watch_asks_exactly_when_the_rules_would_note_something(
+            steps in prop::collection::vec((0..3_u8, any::<u8>(), any::<u8>()), 1..40)
+        ) {
+            let mut world = World::new();
+            for step in steps {
+                world.give(step);
+            }
+            let reader = world.stage.then();
+            for later in 0..12_i64 {
+                let now = world.stage.now + jiff::SignedDuration::from_hours(24 * later);
+                let today = hub_core::calendar::shanghai_date(now);
+                let unfinished = reader.unfinished_due_before(today, None, 10).unwrap();
+                let passed = unfinished.iter().filter(|it| has_passed(it, &world.rules, today));
+                let lapsing = reader.lapsing_before(today, 10).unwrap();
+                let asked: BTreeSet<CaseId> =
+                    passed.map(|it| it.case).chain(lapsing.iter().map(|it| it.case)).collect();
+                let command = Command::ObserveDate(today);
+                let noted = world.cases.iter().filter(|it| {
+                    decide(Some(it.1), &command, &world.rules, now) != Ok(vec![])
+                });
+                let noted: BTreeSet<CaseId> = noted.map(|it| *it.0).collect();
+                prop_assert_eq!(asked, noted, "on {}", today);
+            }
+        }
     }
 
     #[test]

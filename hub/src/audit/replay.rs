@@ -128,3 +128,83 @@ pub fn compare(
     }
     Ok((replayed, compared))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rusqlite::Connection;
+
+    use super::*;
+    use crate::views::tests::world::World;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+        #[test]
+        fn the_live_views_are_the_replayed_ones_at_every_event(
+            steps in prop::collection::vec((0..3_u8, any::<u8>(), any::<u8>()), 1..40),
+            reopened in any::<u8>(),
+        ) {
+            let mut world = World::new();
+            let mut views = world.stage.open();
+            for (at, step) in steps.into_iter().enumerate() {
+                world.give(step);
+                if at % 8 == usize::from(reopened % 8) {
+                    views = world.stage.open();
+                }
+                views.catch_up().unwrap();
+                let readers = world.stage.log.readers();
+                let (replayed, compared) =
+                    compare(&world.stage.path(), &readers, &mut |_| {}).unwrap();
+                prop_assert_eq!(replayed.position, views.position());
+                for view in compared {
+                    prop_assert!(view.is_equal(), "{:?}", view);
+                }
+            }
+        }
+    }
+
+    /// Thirty steps of a busy history.
+    fn lived() -> World {
+        let mut world = World::new();
+        for at in 0..30_u8 {
+            world.give((at, at.wrapping_mul(7), at.wrapping_mul(37)));
+        }
+        world.stage.then();
+        world
+    }
+
+    #[test]
+    fn a_changed_row_a_missing_row_and_a_wrong_index_are_each_found() {
+        let changes = [
+            (
+                "UPDATE status SET row = (SELECT row FROM status ORDER BY key DESC LIMIT 1)",
+                "status",
+            ),
+            ("DELETE FROM status WHERE key = (SELECT min(key) FROM status)", "status"),
+            ("UPDATE status SET stage = 'completed', open = 0", "status"),
+            ("UPDATE outbox SET touched_at = 1", "outbox"),
+            ("DELETE FROM provinces", "provinces"),
+        ];
+        for (change, view) in changes {
+            let world = lived();
+            let file = Connection::open(world.stage.path()).unwrap();
+            assert!(file.execute(change, []).unwrap() > 0, "{change}");
+            drop(file);
+            let readers = world.stage.log.readers();
+            let (_, compared) = compare(&world.stage.path(), &readers, &mut |_| {}).unwrap();
+            for it in compared {
+                assert_eq!(it.is_equal(), it.view != view, "{change}: {it:?}");
+                assert_eq!(it.first_difference.is_some(), it.view == view, "{change}: {it:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn views_of_another_log_are_not_compared() {
+        let world = lived();
+        let shorter = World::new();
+        let readers = shorter.stage.log.readers();
+        let told = compare(&world.stage.path(), &readers, &mut |_| {}).err();
+        assert!(matches!(told, Some(ReplayError::LogIsShorter { .. })));
+    }
+}

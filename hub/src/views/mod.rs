@@ -24,4 +24,4 @@ pub mod runner;
 pub(crate) mod status;
 pub(crate) mod table;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,5 +1,8 @@
 //! What the views must say, given a story. Each test tells events to a log and asks the reader.
 
+mod durability;
+mod laws;
 mod league;
-mod stage;
+pub(crate) mod stage;
 mod stories;
+pub(crate) mod world;

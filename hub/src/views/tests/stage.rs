@@ -23,41 +23,41 @@ use crate::views::membership::Membership;
 use crate::views::reader::ViewReader;
 use crate::views::runner::Views;
 
-pub(super) struct Stage {
-    pub(super) log: MemoryLog,
-    pub(super) folder: tempfile::TempDir,
-    pub(super) now: Timestamp,
-    pub(super) actor: Actor,
-    pub(super) sealed: Option<Vec<u8>>,
+pub(crate) struct Stage {
+    pub(crate) log: MemoryLog,
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) now: Timestamp,
+    pub(crate) actor: Actor,
+    pub(crate) sealed: Option<Vec<u8>>,
     versions: HashMap<StreamName, u64>,
     made: u128,
 }
 
-pub(super) fn case(number: u128) -> CaseId {
+pub(crate) fn case(number: u128) -> CaseId {
     CaseId(Uuid::from_u128(number))
 }
-pub(super) fn request(number: u128) -> RequestId {
+pub(crate) fn request(number: u128) -> RequestId {
     RequestId(Uuid::from_u128(number))
 }
-pub(super) fn report(number: u128) -> ReportId {
+pub(crate) fn report(number: u128) -> ReportId {
     ReportId(Uuid::from_u128(number))
 }
-pub(super) fn province(code: u8) -> ProvinceCode {
+pub(crate) fn province(code: u8) -> ProvinceCode {
     ProvinceCode::new(code).unwrap()
 }
-pub(super) fn day(text: &str) -> Date {
+pub(crate) fn day(text: &str) -> Date {
     text.parse().unwrap()
 }
 /// Noon in Shanghai.
-pub(super) fn noon(text: &str) -> Timestamp {
+pub(crate) fn noon(text: &str) -> Timestamp {
     format!("{text}T12:00:00+08:00").parse().unwrap()
 }
-pub(super) fn due(text: &str) -> DueDay {
+pub(crate) fn due(text: &str) -> DueDay {
     DueDay { day: day(text), papers: vec!["paper".into()], provisional: false }
 }
 
 impl Stage {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             log: MemoryLog::new("hub.test/views"),
             folder: tempfile::tempdir().unwrap(),
@@ -69,28 +69,28 @@ impl Stage {
         }
     }
 
-    pub(super) fn path(&self) -> std::path::PathBuf {
+    pub(crate) fn path(&self) -> std::path::PathBuf {
         self.folder.path().join("views.db")
     }
 
-    pub(super) fn open(&self) -> Views {
+    pub(crate) fn open(&self) -> Views {
         Views::open(&self.path(), self.log.readers(), Membership::default(), None).unwrap()
     }
 
     /// The views as of everything told so far.
-    pub(super) fn then(&self) -> ViewReader {
+    pub(crate) fn then(&self) -> ViewReader {
         let mut views = self.open();
         views.catch_up().unwrap();
         views.reader()
     }
 
     /// Noon of that day in Shanghai, from here on.
-    pub(super) fn on(&mut self, text: &str) -> &mut Self {
+    pub(crate) fn on(&mut self, text: &str) -> &mut Self {
         self.now = noon(text);
         self
     }
 
-    pub(super) fn tell(&mut self, stream: StreamName, event: Event) -> Position {
+    pub(crate) fn tell(&mut self, stream: StreamName, event: Event) -> Position {
         let version = self.versions.entry(stream).or_default();
         let expected =
             if *version == 0 { Expected::NoStream } else { Expected::At(Version(*version)) };
@@ -112,13 +112,13 @@ impl Stage {
         answers.remove(0).unwrap()[0].position
     }
 
-    pub(super) fn given<E: Into<CaseEvent>>(&mut self, number: u128, event: E) -> &mut Self {
+    pub(crate) fn given<E: Into<CaseEvent>>(&mut self, number: u128, event: E) -> &mut Self {
         self.tell(StreamName::Case(case(number)), Event::Case(event.into()));
         self
     }
 
     /// Submitted now, due on `until`, routed to province 22 with request 1.
-    pub(super) fn submitted(&mut self, number: u128, until: &str) -> &mut Self {
+    pub(crate) fn submitted(&mut self, number: u128, until: &str) -> &mut Self {
         let submitted = CaseSubmitted {
             number: CaseNumber::of(case(number), day("2026-03-02")),
             client: "transport-portal".into(),
@@ -136,17 +136,17 @@ impl Stage {
     }
 }
 
-pub(super) fn routed(to: u8, asked: u128) -> CaseRouted {
+pub(crate) fn routed(to: u8, asked: u128) -> CaseRouted {
     let reason = RouteReason::Operator { operator: "operator".into() };
     CaseRouted { province: province(to), reason, request: request(asked) }
 }
-pub(super) fn forwarded(asked: u128, attempt: u32) -> CaseForwarded {
+pub(crate) fn forwarded(asked: u128, attempt: u32) -> CaseForwarded {
     CaseForwarded { province: province(22), work: WorkKind::Case, request: request(asked), attempt }
 }
-pub(super) fn delivered(work: WorkKind, asked: u128) -> CaseDelivered {
+pub(crate) fn delivered(work: WorkKind, asked: u128) -> CaseDelivered {
     CaseDelivered { report: report(1), work, request: request(asked) }
 }
-pub(super) fn accepted(decided: &str, until: &str) -> CaseAccepted {
+pub(crate) fn accepted(decided: &str, until: &str) -> CaseAccepted {
     CaseAccepted {
         report: report(2),
         acceptance_number: "受-7".into(),
@@ -155,7 +155,7 @@ pub(super) fn accepted(decided: &str, until: &str) -> CaseAccepted {
         counted: None,
     }
 }
-pub(super) fn completed(decided: &str) -> CaseCompleted {
+pub(crate) fn completed(decided: &str) -> CaseCompleted {
     CaseCompleted {
         report: report(3),
         outcome: Outcome::Approved,
@@ -165,10 +165,10 @@ pub(super) fn completed(decided: &str) -> CaseCompleted {
         result: CaseResult::default(),
     }
 }
-pub(super) fn declined(decided: &str) -> CaseDeclined {
+pub(crate) fn declined(decided: &str) -> CaseDeclined {
     CaseDeclined { report: report(3), reason: Reason::RenewalNotDue, decided_at: noon(decided) }
 }
-pub(super) fn correction_requested(until: &str) -> CorrectionRequested {
+pub(crate) fn correction_requested(until: &str) -> CorrectionRequested {
     CorrectionRequested {
         report: report(4),
         missing: vec![Material::Photo],
@@ -176,7 +176,7 @@ pub(super) fn correction_requested(until: &str) -> CorrectionRequested {
         repeated: false,
     }
 }
-pub(super) fn correction_submitted(on: &str, until: &str, asked: u128) -> CorrectionSubmitted {
+pub(crate) fn correction_submitted(on: &str, until: &str, asked: u128) -> CorrectionSubmitted {
     CorrectionSubmitted {
         digest: Hash::ZERO,
         submitted_at: noon(on),
