@@ -1,6 +1,6 @@
 //! Open deadlines. The due days are the stamped ones; nothing is ever counted here.
 
-use events::case::CaseEvent;
+use events::case::{CaseAccepted, CaseEvent, ClockResumed};
 use events::ids::CaseId;
 use events::vocabulary::Stage;
 use hub_core::calendar::shanghai_date;
@@ -50,22 +50,9 @@ pub(crate) fn apply(
             row.answered = true;
             table.put(behind, change.case, Running { row, stopped: false });
         }
-        CaseEvent::CaseAccepted(it) => {
-            let from = it.counted.map_or_else(|| change.recorded_on(), |it| it.from);
-            let mut row = clock(change, Stage::Completion, from, it.due.clone());
-            row.working_days = it.counted.map(|it| it.working_days);
-            row.answered = true;
-            table.put(behind, change.case, Running { row, stopped: false });
-        }
+        CaseEvent::CaseAccepted(it) => table.put(behind, change.case, second(change, it)),
         CaseEvent::ClockSuspended(_) => edit(table, &|row| row.stopped = true)?,
-        CaseEvent::ClockResumed(it) => edit(table, &|row| {
-            row.stopped = false;
-            row.row.due = it.due.clone();
-            if let Some(counted) = it.counted {
-                row.row.from = counted.from;
-                row.row.working_days = Some(counted.working_days);
-            }
-        })?,
+        CaseEvent::ClockResumed(it) => edit(table, &|row| row.resume(it))?,
         CaseEvent::DueDayRevised(it) => edit(table, &|row| {
             if row.row.stage == it.stage {
                 row.row.due = it.due.clone();
@@ -98,6 +85,15 @@ pub(crate) fn apply(
     Ok(())
 }
 
+/// Clock 2, from the day on which the acceptance was recorded.
+fn second(change: &Change<'_>, it: &CaseAccepted) -> Running {
+    let from = it.counted.map_or_else(|| change.recorded_on(), |it| it.from);
+    let mut row = clock(change, Stage::Completion, from, it.due.clone());
+    row.working_days = it.counted.map(|it| it.working_days);
+    row.answered = true;
+    Running { row, stopped: false }
+}
+
 /// A clock that was just started.
 fn clock(
     change: &Change<'_>,
@@ -121,6 +117,15 @@ fn clock(
 }
 
 impl Running {
+    fn resume(&mut self, it: &ClockResumed) {
+        self.stopped = false;
+        self.row.due = it.due.clone();
+        if let Some(counted) = it.counted {
+            self.row.from = counted.from;
+            self.row.working_days = Some(counted.working_days);
+        }
+    }
+
     /// Nothing more can be noted about it, however many days pass.
     fn exhausted(&self) -> bool {
         let row = &self.row;

@@ -14,7 +14,7 @@ use crate::views::reader::ViewError;
 use crate::views::rows::{AlertRow, FeedbackRow, LapseRow};
 use crate::views::status::{Change, StatusRow};
 use crate::views::table::{Behind, Row, RowSum, Scanned, Table, scan, schema};
-use crate::views::{alerts, due_days, feedback, lapses, lookup, outbox, provinces, status};
+use crate::views::{alerts, due_days, feedback, journey, lapses, lookup, outbox, provinces};
 
 /// The rows of all views.
 #[derive(Default)]
@@ -74,7 +74,7 @@ impl Folds {
         }
         match (&recorded.envelope.event, recorded.envelope.stream) {
             (Event::Case(event), StreamName::Case(case)) => {
-                let before = status::apply(&mut self.status, behind, case, recorded, event)?;
+                let before = journey::apply(&mut self.status, behind, case, recorded, event)?;
                 let after = self
                     .status
                     .look(&case)

@@ -84,10 +84,8 @@ impl Membership {
     pub fn seal_key(&self, code: ProvinceCode) -> Option<(String, String)> {
         let provinces = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let keys = &provinces.get(&code)?.keys;
-        let key = keys
-            .values()
-            .filter(|it| it.purpose == KeyPurpose::Seal && it.algorithm == "x25519")
-            .next_back()?;
+        let key =
+            keys.values().rfind(|it| it.purpose == KeyPurpose::Seal && it.algorithm == "x25519")?;
         Some((key.key_id.clone(), key.public_key.clone()))
     }
 }

@@ -1,8 +1,8 @@
 //! WHAT IS READ. Folds of the log; deletable, rebuildable, never ahead of their cursor.
 //!
 //! One file `views.db` with one cursor; rows and cursor commit together. Readers use
-//! [`reader::ViewReader`]. Read: [`folds`] (which views there are), [`status`] (the first of them),
-//! the other views in any order, [`runner`] (who moves the cursor), [`table`] (rows in memory with
+//! [`reader::ViewReader`]. Read: [`folds`] (which views there are), [`status`] (the first of them) and
+//! [`journey`] (how an event moves a case), the other views in any order, [`runner`] (who moves the cursor), [`table`] (rows in memory with
 //! a file behind them).
 
 pub(crate) mod alerts;
@@ -13,11 +13,13 @@ pub(crate) mod feed;
 pub(crate) mod feedback;
 pub(crate) mod file;
 pub mod folds;
+pub(crate) mod journey;
 pub(crate) mod lapses;
 pub(crate) mod lookup;
 pub mod membership;
 pub(crate) mod outbox;
 pub(crate) mod provinces;
+pub(crate) mod queries;
 pub mod reader;
 pub mod rows;
 pub mod runner;

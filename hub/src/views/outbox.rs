@@ -1,6 +1,6 @@
 //! What a province has not signed for yet. One row a case, because only the last request matters.
 
-use events::case::CaseEvent;
+use events::case::{CaseEvent, CaseForwarded};
 use events::ids::{CaseId, ProvinceCode, RequestId};
 use events::work::WorkKind;
 use hub_core::plan::Waiting;
@@ -51,13 +51,7 @@ pub(crate) fn apply(
             None => table.remove(behind, &change.case),
         },
         CaseEvent::CaseForwarded(it) => {
-            edit(table, behind, change, |row| {
-                if row.request == it.request {
-                    row.attempts = row.attempts.max(it.attempt);
-                    row.first_attempt_at.get_or_insert(at);
-                    row.last_attempt_at = Some(at);
-                }
-            })?;
+            edit(table, behind, change, |row| row.attempted(it, at))?;
         }
         CaseEvent::CaseDelivered(it) => {
             edit(table, behind, change, |row| {
@@ -141,6 +135,14 @@ fn edit(
 }
 
 impl Asked {
+    fn attempted(&mut self, it: &CaseForwarded, at: Timestamp) {
+        if self.request == it.request {
+            self.attempts = self.attempts.max(it.attempt);
+            self.first_attempt_at.get_or_insert(at);
+            self.last_attempt_at = Some(at);
+        }
+    }
+
     /// The row as the router sees it.
     pub(crate) fn row(&self) -> OutboxRow {
         OutboxRow {

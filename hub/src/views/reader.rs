@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use events::envelope::Position;
 use events::ids::{CaseId, CaseNumber, ProvinceCode};
 use events::vocabulary::{Category, Channel, Item};
+use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::{SignedDuration, Timestamp};
 
+use rusqlite::Connection;
 use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
 use crate::views::alerts::kind_number;
 use crate::views::cells::{bytes_of, cell_of};
@@ -19,11 +19,14 @@ use crate::views::file::{failed, open_reading};
 use crate::views::lookup::{Indexed, index_column};
 use crate::views::outbox::Asked;
 use crate::views::provinces::Tally;
+use crate::views::queries::{
+    by_key, due_soon, narrow, nothing_came_back, outbox_of, position, rows, whole,
+};
 use crate::views::rows::{
     AlertKind, AlertRow, CaseRow, CaseStage, DueRow, FeedbackRow, LapseRow, OutboxRow, ProvinceRow,
 };
 use crate::views::status::{StatusRow, day_number};
-use crate::views::table::{Row, broken, row_of};
+use crate::views::table::{broken, row_of};
 
 /// Why a view cannot answer.
 #[derive(Debug, thiserror::Error)]
@@ -74,8 +77,6 @@ pub const PAGE_ROWS_MAX: usize = 500;
 
 /// Idle connections kept for the next call.
 const IDLE_CONNECTIONS_MAX: usize = 8;
-/// Forwarded this long ago without a signed receipt: "nothing came back".
-const NOTHING_CAME_BACK_AFTER: SignedDuration = SignedDuration::from_mins(10);
 /// How many provinces there are: each gets its share of a page of the outbox.
 const PROVINCES_COUNT: usize = events::ids::PROVINCES.len();
 
@@ -329,136 +330,4 @@ impl ViewReader {
             Ok(table)
         })
     }
-}
-
-/// A count or position as SQLite has it.
-fn whole(number: u64) -> Value {
-    Value::Integer(i64::try_from(number).unwrap_or(i64::MAX))
-}
-
-fn position(file: &Connection) -> Result<Position, ViewError> {
-    let position: Option<i64> = file
-        .query_row("SELECT min(position) FROM cursor", [], |it| it.get(0))
-        .map_err(failed("read the cursor of"))?;
-    Ok(Position(position.unwrap_or(0).unsigned_abs()))
-}
-
-/// The rows that `tail` selects and orders. `tail` is ours; only `values` come from outside.
-fn rows<R: Row>(file: &Connection, tail: &str, values: Vec<Value>) -> Result<Vec<R>, ViewError> {
-    let sql = format!("SELECT row FROM {} {tail}", R::NAME);
-    let mut select = file.prepare_cached(&sql).map_err(broken::<R>("read"))?;
-    let mut found = select.query(params_from_iter(values)).map_err(broken::<R>("read"))?;
-    let mut rows = Vec::new();
-    while let Some(row) = found.next().map_err(broken::<R>("read"))? {
-        let bytes = row.get_ref(0).map_err(broken::<R>("read"))?;
-        rows.push(row_of(bytes.as_blob().unwrap_or_default())?);
-    }
-    Ok(rows)
-}
-
-fn by_key<R: Row>(file: &Connection, key: &R::Key) -> Result<Option<R>, ViewError> {
-    let sql = format!("SELECT row FROM {} WHERE key = ?1", R::NAME);
-    let mut select = file.prepare_cached(&sql).map_err(broken::<R>("read"))?;
-    let bytes: Option<Vec<u8>> = select
-        .query_row([bytes_of(key)], |it| it.get(0))
-        .optional()
-        .map_err(broken::<R>("read"))?;
-    bytes.map(|it| row_of(&it)).transpose()
-}
-
-/// The filter as conditions, each followed by `AND`, and their values.
-fn narrow(filter: &CaseFilter) -> (String, Vec<Value>) {
-    let text = |it: &str| Value::Text(it.to_owned());
-    let day = |it: Date| Value::Integer(day_number(it));
-    let asked = [
-        ("province =", filter.province.map(|it| Value::Integer(it.number().into()))),
-        ("stage =", filter.stage.map(|it| text(it.code()))),
-        ("item =", filter.item.map(|it| text(it.code()))),
-        ("category =", filter.category.map(|it| text(it.code()))),
-        ("channel =", filter.channel.map(|it| text(it.code()))),
-        ("client =", filter.client.as_deref().map(text)),
-        ("open = 1 AND due <", filter.due_before.map(day)),
-    ];
-    let (mut conditions, mut values) = (String::new(), Vec::new());
-    for (condition, value) in asked {
-        if let Some(value) = value {
-            values.push(value);
-            conditions.push_str(&format!("{condition} ?{} AND ", values.len()));
-        }
-    }
-    // Written out, so that the partial indexes are found.
-    for (column, asked) in [("open", filter.open), ("overdue", filter.overdue)] {
-        if let Some(asked) = asked {
-            conditions.push_str(&format!("{column} = {} AND ", u8::from(asked)));
-        }
-    }
-    (conditions, values)
-}
-
-fn outbox_of(
-    file: &Connection,
-    province: ProvinceCode,
-    count_max: usize,
-) -> Result<Vec<Asked>, ViewError> {
-    let values = vec![Value::Integer(province.number().into()), whole(count_max as u64)];
-    let tail = "WHERE province = ?1 AND touched_at IS NOT NULL ORDER BY touched_at LIMIT ?2";
-    rows(file, tail, values)
-}
-
-/// An alert that is told and not recorded.
-fn told(
-    file: &Connection,
-    case: CaseId,
-    kind: AlertKind,
-    raised_at: Timestamp,
-    clock: Option<&DueRow>,
-) -> Result<Option<AlertRow>, ViewError> {
-    let Some(status) = by_key::<StatusRow>(file, &case)? else { return Ok(None) };
-    Ok(Some(AlertRow {
-        position: status.row.position,
-        kind,
-        case,
-        number: status.row.number,
-        province: status.row.province,
-        stage: clock.map(|it| it.stage),
-        due: clock.map(|it| it.due.day),
-        raised_at,
-        ended_at: None,
-        blame: None,
-    }))
-}
-
-fn nothing_came_back(
-    file: &Connection,
-    now: Timestamp,
-    count_max: usize,
-) -> Result<Vec<AlertRow>, ViewError> {
-    let Ok(latest) = now.checked_sub(NOTHING_CAME_BACK_AFTER) else { return Ok(vec![]) };
-    let values = vec![Value::Integer(latest.as_microsecond()), whole(count_max as u64)];
-    let tail =
-        "WHERE silent_since IS NOT NULL AND silent_since < ?1 ORDER BY silent_since LIMIT ?2";
-    let mut alerts = Vec::new();
-    for asked in rows::<Asked>(file, tail, values)? {
-        let since = asked.first_attempt_at.unwrap_or(asked.since);
-        alerts.extend(told(file, asked.case, AlertKind::NothingCameBack, since, None)?);
-    }
-    Ok(alerts)
-}
-
-fn due_soon(
-    file: &Connection,
-    now: Timestamp,
-    soon: Date,
-    count_max: usize,
-) -> Result<Vec<AlertRow>, ViewError> {
-    let today = hub_core::calendar::shanghai_date(now);
-    let days = [day_number(today), day_number(soon)].map(Value::Integer);
-    let values = days.into_iter().chain([whole(count_max as u64)]).collect();
-    let tail = "WHERE running = 1 AND due >= ?1 AND due <= ?2 ORDER BY due, key LIMIT ?3";
-    let mut alerts = Vec::new();
-    for running in rows::<Running>(file, tail, values)? {
-        let row = &running.row;
-        alerts.extend(told(file, row.case, AlertKind::DueSoon, now, Some(row))?);
-    }
-    Ok(alerts)
 }

@@ -90,7 +90,7 @@ impl World {
             11 => Command::Park { operator },
             12 => {
                 let route_to =
-                    (twist % 2 == 0).then(|| province(if twist < 128 { 22 } else { 23 }));
+                    twist.is_multiple_of(2).then(|| province(if twist < 128 { 22 } else { 23 }));
                 let request = RequestId(self.id());
                 Command::Release { operator, note: "note".to_owned(), route_to, request }
             }
