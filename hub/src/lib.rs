@@ -3,12 +3,13 @@
 //! Floors, top to bottom; a room names only rooms on lower floors:
 //!
 //! ```text
-//! 8  tests
-//! 7  main
-//! 6  cli
-//! 5  config
-//! 4  web  intake  router  deadline_watch  audit
-//! 3  registrar  views  answers
+//! 9  tests
+//! 8  main
+//! 7  cli
+//! 6  config
+//! 5  web  intake  router  deadline_watch  audit
+//! 4  answers
+//! 3  registrar  views
 //! 2  log  vault  quarantine  nats  reference
 //! 2  strict_json
 //! 1  clock  wake  listen  callers  telemetry  signer  words

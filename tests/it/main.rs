@@ -1,7 +1,9 @@
 //! Proof, from outside: one binary, so that it links once.
 
 mod attacks;
+mod bad_http;
 mod broker;
+mod http;
 mod naive;
 mod tidy;
 mod travel;

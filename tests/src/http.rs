@@ -1,0 +1,199 @@
+//! A hub in one process behind its real accept loop: the log in memory, everything else as it is.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ed25519_dalek::SigningKey;
+use hub::callers::{Callers, ClientConfig, Role, token_hash};
+use hub::clock::Clock;
+use hub::intake::desk::Desk;
+use hub::intake::schema::Schemas;
+use hub::listen::{self, ListenConfig};
+use hub::log::memory::MemoryLog;
+use hub::log::{EventLog as _, Readers};
+use hub::quarantine::{Quarantine, QuarantineConfig};
+use hub::registrar::Registrar;
+use hub::registrar::starting::{RegistrarConfig, StartWith};
+use hub::signer::Signer;
+use hub::telemetry::idle_counters;
+use hub::vault::{Vault, VaultConfig};
+use hub::views::membership::Membership;
+use hub::views::runner::Views;
+use hub::wake::Wake;
+use hub::web::{self, Rooms, STREAMS_MAX};
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+/// What stands in receipts.
+pub const ORIGIN: &str = "hub.test/http";
+/// Two national systems, an operator and an auditor, by name; the token is `token-of-<name>-0123456789`.
+const CALLERS: [(&str, Role); 4] = [
+    ("ysfw", Role::National),
+    ("other", Role::National),
+    ("keeper", Role::Operator),
+    ("auditor", Role::Auditor),
+];
+/// How often the views look even if nobody rang.
+const TICK: Duration = Duration::from_millis(50);
+/// How long anything may take before a test fails.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The hub; dropped, it stops listening.
+pub struct HttpHub {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its log.
+    pub readers: Readers,
+    /// Its key.
+    pub signing_key: SigningKey,
+    /// Its hand on the time.
+    pub clock: Clock,
+    http: reqwest::Client,
+    _folder: tempfile::TempDir,
+}
+
+/// The token of one of the callers.
+pub fn token(name: &str) -> String {
+    format!("token-of-{name}-0123456789")
+}
+
+impl HttpHub {
+    /// On a Friday before the Spring Festival, at half past nine in Shanghai.
+    pub async fn start() -> Self {
+        Self::start_with(ListenConfig { connections_loopback_max: 512, ..Default::default() }).await
+    }
+
+    /// With these limits.
+    pub async fn start_with(limits: ListenConfig) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::manual("2026-02-13T01:30:00Z".parse().unwrap());
+        let log = MemoryLog::new(ORIGIN);
+        let _epoch = log.epoch();
+        let readers = log.readers();
+        let wrapping_key_path = folder.path().join("wrapping.key");
+        Vault::create_wrapping_key(&wrapping_key_path).unwrap();
+        let keys_path = folder.path().join("keys.db");
+        let vault = VaultConfig { keys_path, wrapping_key_path, origin: ORIGIN.into() };
+        let (sealer, opener) = Vault::open(vault).unwrap();
+        let (recorded, viewed) = (Wake::default(), Wake::default());
+        let (registrar, _thread) = Registrar::start(
+            RegistrarConfig::new(StartWith::shipped()),
+            Box::new(log),
+            sealer,
+            clock.clone(),
+            Arc::new(hub::reference::routes()),
+            recorded.clone(),
+        )
+        .unwrap();
+        let membership = Membership::default();
+        let file = folder.path().join("views.db");
+        let views =
+            Views::open(&file, readers.clone(), membership.clone(), Some(opener.clone())).unwrap();
+        let reader = views.reader();
+        tokio::spawn(views.run(recorded.listen(), viewed, TICK));
+        let known = CALLERS.map(|(name, role)| ClientConfig {
+            name: name.into(),
+            token_sha256: token_hash(&token(name)),
+            role,
+            webhook: None,
+            rate: Default::default(),
+        });
+        let callers = Arc::new(Callers::new(known.into()).unwrap());
+        let signing_key = SigningKey::from_bytes(&[42; 32]);
+        let desk = Desk {
+            origin: ORIGIN.into(),
+            registrar: registrar.clone(),
+            views: reader.clone(),
+            readers: readers.clone(),
+            opener,
+            clock: clock.clone(),
+            callers: callers.clone(),
+            signer: Signer::new("hub-1", signing_key.clone()),
+            schemas: Arc::new(Schemas::compile()),
+            recent: Arc::default(),
+        };
+        let strays = QuarantineConfig::new(folder.path().join("quarantine.db"));
+        let rooms = Rooms {
+            registrar,
+            views: reader,
+            readers: readers.clone(),
+            membership,
+            quarantine: Quarantine::open(strays).unwrap(),
+            callers,
+            clock: clock.clone(),
+            wake: recorded,
+            metrics: idle_counters(),
+            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+        };
+        let app = hub::intake::http::router(desk)
+            .merge(web::router(rooms.clone()))
+            .merge(web::pages::router(rooms));
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(listen::serve(listener, app, limits, std::future::pending()));
+        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
+        Self { address, readers, signing_key, clock, http, _folder: folder }
+    }
+
+    /// A request of `caller`.
+    pub fn ask(&self, method: &str, path: &str, caller: &str) -> reqwest::RequestBuilder {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+        let url = format!("http://{}{path}", self.address);
+        self.http.request(method, url).bearer_auth(token(caller))
+    }
+
+    /// A submission by the first national system.
+    pub fn submit(&self, key: &str, body: impl Into<reqwest::Body>) -> reqwest::RequestBuilder {
+        self.ask("POST", "/v1/cases", "ysfw")
+            .header("idempotency-key", key)
+            .header("content-type", "application/json")
+            .body(body)
+    }
+
+    /// How many events the log has.
+    pub fn events(&self) -> u64 {
+        self.readers.read(|log| log.head()).unwrap().map_or(0, |it| it.0.0)
+    }
+
+    /// Waits until a `GET` by `caller` says what is wanted.
+    pub async fn wait_for(
+        &self,
+        path: &str,
+        caller: &str,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Value {
+        let look = async {
+            loop {
+                let answer = self.ask("GET", path, caller).send().await.unwrap();
+                let body = answer.json().await.unwrap_or(Value::Null);
+                if wanted(&body) {
+                    return body;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, look).await.expect("the hub never said what was wanted")
+    }
+}
+
+/// The published example, as a submission of the `nth` person.
+pub fn submission(nth: u32) -> Value {
+    let text = include_str!("../../schemas/v1/examples/good/submission.renewal.json");
+    let mut body: Value = serde_json::from_str(text).unwrap();
+    body["applicant"]["identity_number"] = identity_number(nth).into();
+    body
+}
+
+/// A well-formed identity number that belongs to nobody: 1949-12-31, a district of Beijing.
+pub fn identity_number(nth: u32) -> String {
+    let weights = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
+    let body = format!("110105{:04}1231{:03}", 1930 + nth / 1_000, nth % 1_000);
+    let sum: u32 =
+        body.bytes().zip(weights).map(|(it, weight)| u32::from(it - b'0') * weight).sum();
+    format!(
+        "{body}{}",
+        ['1', '0', 'X', '9', '8', '7', '6', '5', '4', '3', '2'][(sum % 11) as usize]
+    )
+}
