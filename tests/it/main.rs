@@ -5,5 +5,6 @@ mod bad_http;
 mod broker;
 mod http;
 mod naive;
+mod schemas;
 mod tidy;
 mod travel;
