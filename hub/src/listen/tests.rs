@@ -108,7 +108,7 @@ async fn whatever_arrives_has_an_answer_or_an_end_and_the_next_is_served() {
         let first = answer.lines().next().unwrap_or("");
         let fits =
             |it: &&str| if it.is_empty() { first.is_empty() } else { first.starts_with(*it) };
-        assert!(expected.iter().any(|it| fits(it)), "{shown:?} was answered {first:?}");
+        assert!(expected.iter().any(fits), "{shown:?} was answered {first:?}");
         assert!(is_served(&stage).await, "nobody was served after {shown:?}");
     }
 }

@@ -92,7 +92,7 @@ impl Teller {
         loop {
             let after = self.after;
             let read = self.readers.read_aside(move |log| log.read_all(after, BATCH_EVENTS)).await;
-            let events = read.inspect_err(|error| log_once(error)).ok()?;
+            let events = read.inspect_err(log_once).ok()?;
             if let Some(last) = events.last() {
                 self.after = last.position;
                 return Some(events.iter().map(|it| piece(&it.into())).collect::<String>().into());
