@@ -84,6 +84,12 @@ impl DeadlineWatch {
         }
     }
 
+    /// One whole look that remembers nothing: for whoever turns the clock by hand. Whether
+    /// everything was looked at.
+    pub async fn look_once(&self) -> Result<bool, WatchError> {
+        self.look(&mut Looked::default()).await
+    }
+
     /// Every recorded event rings. Only a new day, a new calendar or the tick is worth a look.
     async fn wait(&self, ear: &mut Ear, tick: Duration, looked: Looked) {
         let now = self.clock.now();

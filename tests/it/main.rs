@@ -6,5 +6,6 @@ mod broker;
 mod http;
 mod naive;
 mod schemas;
+mod scripts;
 mod tidy;
 mod travel;
