@@ -2,6 +2,8 @@
 
 pub mod backup;
 pub mod export;
+#[cfg(test)]
+mod golden;
 pub mod import;
 pub mod replay;
 #[cfg(test)]

@@ -1,0 +1,212 @@
+//! Writes the golden log: one of every event there is. It reads and recomputes for ever.
+//!
+//! A published golden file is never made again; a new version gets a file of its own. Run it as
+//! `cargo run -p hub --example make_golden -- tests/golden/v1.jsonl`.
+
+use std::path::Path;
+
+use events::envelope::{Actor, Envelope};
+use events::ids::StreamName;
+use events::wire::{TYPE_PREFIX, event_from_bytes};
+use hub::audit::export::export;
+use hub::log::contract::append;
+use hub::log::memory::MemoryLog;
+use hub::log::{Append, EventLog as _, ReadLog as _, SenderKey};
+use jiff::Timestamp;
+
+const CASE: &str = "case-01900000-0000-7000-8000-000000000001";
+const REPORT: &str = "01900000-0000-7000-8000-00000000aaaa";
+const REQUEST: &str = "01900000-0000-7000-8000-00000000bbbb";
+const DUE: &str = r#"{"day":"2026-02-24","papers":["国办发明电〔2025〕7号"]}"#;
+const DIGEST: &str = "0101010101010101010101010101010101010101010101010101010101010101";
+
+/// Stream, kind, data. Shorthands are filled in: REPORT, REQUEST, DUE, DIGEST.
+const EVENTS: &[(&str, &str, &str)] = &[
+    ("keeping", "keeping.writer-started.v1", r#"{"epoch":1,"hub_version":"0.1.0"}"#),
+    (
+        "reference",
+        "reference.calendar-published.v1",
+        r#"{"revision":1,"calendar":{"year":2026,"holidays":["2026-02-16","2026-02-17"],"makeup_workdays":["2026-02-14","2026-02-28"],"papers":[{"number":"国办发明电〔2025〕7号","url":"https://www.gov.cn/"}]}}"#,
+    ),
+    (
+        "reference",
+        "reference.service-standard-published.v1",
+        r#"{"revision":1,"acceptance_working_days":2,"completion_working_days":3,"urged_after_working_days":1,"serious_after_working_days":5,"deemed_after_working_days":5,"source":"交办运函〔2021〕446号"}"#,
+    ),
+    (
+        "reference",
+        "reference.route-table-published.v1",
+        r#"{"revision":1,"digest":"DIGEST","entries":3}"#,
+    ),
+    ("province-22", "province.enrolled.v1", r#"{"operator":"li"}"#),
+    (
+        "province-22",
+        "province.key-registered.v1",
+        r#"{"key_id":"22-sign-1","purpose":"sign","algorithm":"ed25519","public_key":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#,
+    ),
+    (
+        "province-22",
+        "province.maintenance-declared.v1",
+        r#"{"from":"2026-02-20T00:00:00Z","until":"2026-02-21T00:00:00Z","reason":"network"}"#,
+    ),
+    (
+        "province-22",
+        "province.adapter-certified.v1",
+        r#"{"adapter_version":"1.0.0","kit_version":"1.0.0","result_digest":"DIGEST","expires_at":"2027-02-21T00:00:00Z"}"#,
+    ),
+    ("province-22", "province.paused.v1", r#"{"operator":"li","reason":"moving"}"#),
+    ("province-22", "province.resumed.v1", r#"{"operator":"li"}"#),
+    (
+        "CASE",
+        "case.submitted.v1",
+        r#"{"number":"NUMBER","client":"ysfw","client_reference":"A-1","item":"integrity-assessment","category":"general-freight","channel":"mini-program","authority":{"code":"2201","name":"长春市交通运输局","division":"220100"},"submitted_at":"2026-02-12T16:30:00Z","digest":"DIGEST","due":DUE,"late_intake":true}"#,
+    ),
+    (
+        "CASE",
+        "case.routed.v1",
+        r#"{"province":"22","reason":{"rule":"division","division":"220100"},"request":"REQUEST"}"#,
+    ),
+    (
+        "CASE",
+        "case.forwarded.v1",
+        r#"{"province":"22","work":"case","request":"REQUEST","attempt":1}"#,
+    ),
+    ("CASE", "case.delivered.v1", r#"{"report":"REPORT","work":"case","request":"REQUEST"}"#),
+    (
+        "CASE",
+        "case.returned.v1",
+        r#"{"report":"REPORT","province":"22","reason":"not-this-authority","division":"230100"}"#,
+    ),
+    ("CASE", "case.parked.v1", r#"{"reason":{"why":"returned-without-successor","by":"22"}}"#),
+    ("CASE", "case.released.v1", r#"{"operator":"li","note":"it is theirs"}"#),
+    (
+        "CASE",
+        "case.correction-requested.v1",
+        r#"{"report":"REPORT","missing":["photo","identity-card"],"until":"2026-03-20","repeated":true}"#,
+    ),
+    (
+        "CASE",
+        "case.correction-submitted.v1",
+        r#"{"digest":"DIGEST","submitted_at":"2026-02-25T01:00:00Z","due":DUE,"request":"REQUEST"}"#,
+    ),
+    ("CASE", "case.correction-lapsed.v1", r#"{"until":"2026-03-20"}"#),
+    ("CASE", "case.acceptance-overdue.v1", r#"{"due":"2026-02-24"}"#),
+    ("CASE", "case.urged.v1", r#"{"stage":"acceptance","due":"2026-02-24"}"#),
+    ("CASE", "case.seriously-overdue.v1", r#"{"stage":"acceptance","due":"2026-02-24"}"#),
+    ("CASE", "case.deemed-accepted.v1", r#"{"since":"2026-02-13","until":"2026-02-28"}"#),
+    (
+        "CASE",
+        "case.breach-explained.v1",
+        r#"{"stage":"acceptance","operator":"li","note":"flood"}"#,
+    ),
+    (
+        "CASE",
+        "case.accepted.v1",
+        r#"{"report":"REPORT","acceptance_number":"受-7","decided_at":"2026-02-25T02:00:00Z","due":DUE}"#,
+    ),
+    (
+        "CASE",
+        "case.declined.v1",
+        r#"{"report":"REPORT","reason":"assessment-not-due","decided_at":"2026-02-25T02:00:00Z"}"#,
+    ),
+    (
+        "CASE",
+        "case.clock-suspended.v1",
+        r#"{"report":"REPORT","ground":"hearing","from":"2026-02-26"}"#,
+    ),
+    ("CASE", "case.clock-resumed.v1", r#"{"report":"REPORT","due":DUE}"#),
+    (
+        "CASE",
+        "case.due-day-revised.v1",
+        r#"{"stage":"completion","old":{"day":"2027-01-04","papers":[],"provisional":true},"due":DUE,"calendar_revision":2}"#,
+    ),
+    ("CASE", "case.completion-overdue.v1", r#"{"due":"2026-02-27"}"#),
+    (
+        "CASE",
+        "case.completed.v1",
+        r#"{"report":"REPORT","outcome":"denied","decision_number":"决-9","decided_at":"2026-02-27T02:00:00Z","reasons":["major-accident"],"result":{"grade":"AAA","valid_until":"2032-02-27","certificate_id":"E-1","next_due":"2028-02-27"}}"#,
+    ),
+    ("CASE", "case.withdrawn.v1", r#"{"requested_at":"2026-02-27T03:00:00Z","request":"REQUEST"}"#),
+    ("CASE", "case.result-fed-back.v1", r#"{"client":"ysfw","way":"webhook"}"#),
+    ("CASE", "case.certificate-issued.v1", r#"{"report":"REPORT","certificate_id":"E-1"}"#),
+    ("CASE", "case.rated.v1", r#"{"rating":"very-satisfied"}"#),
+    ("CASE", "case.complaint-filed.v1", r#"{"reference":"C-1","channel":"12328"}"#),
+    ("CASE", "case.complaint-answered.v1", r#"{"reference":"C-1"}"#),
+    ("CASE", "case.archived.v1", r#"{"reference":"档-1"}"#),
+    (
+        "CASE",
+        "case.report-refused.v1",
+        r#"{"report":"REPORT","kind":"completed","code":"already-decided"}"#,
+    ),
+    ("CASE", "case.conflicting-decision.v1", r#"{"report":"REPORT","kind":"completed"}"#),
+    ("province-22", "province.key-revoked.v1", r#"{"key_id":"22-sign-1","reason":"rotated"}"#),
+    ("keeping", "keeping.restored-from.v1", r#"{"source":"backup.db","position":7}"#),
+    (
+        "keeping",
+        "keeping.clock-stepped.v1",
+        r#"{"before":"2026-02-27T03:00:00Z","after":"2026-02-27T02:00:00Z"}"#,
+    ),
+    ("keeping", "keeping.checkpoint-signed.v1", r#"{"position":40,"note":"hub.golden/v1\n40\n…"}"#),
+    ("keeping", "keeping.reconciled.v1", r#"{"subject":"22 2026-02-27","differences":0}"#),
+    (
+        "keeping",
+        "keeping.personal-data-read.v1",
+        r#"{"case":"01900000-0000-7000-8000-000000000001","operator":"li","purpose":"complaint"}"#,
+    ),
+    (
+        "keeping",
+        "keeping.case-key-destroyed.v1",
+        r#"{"case":"01900000-0000-7000-8000-000000000001","operator":"li","reason":"retention ended"}"#,
+    ),
+    (
+        "keeping",
+        "keeping.operator-acted.v1",
+        r#"{"operator":"li","action":"look-up","target":"one case"}"#,
+    ),
+];
+
+fn main() -> anyhow::Result<()> {
+    let target = std::env::args().nth(1).unwrap_or_else(|| "tests/golden/v1.jsonl".to_owned());
+    let mut log = MemoryLog::new("hub.golden/v1");
+    let mut versions = std::collections::HashMap::<StreamName, u64>::new();
+    for (number, row) in (1..).zip(EVENTS) {
+        let mut envelope = event(number, row)?;
+        if row.1 == "case.submitted.v1" {
+            envelope.sealed = Some(vec![1, 0, 255, 7]);
+        }
+        let version = versions.entry(envelope.stream).or_default();
+        let recorded_at = Timestamp::from_microsecond(1_771_000_000_000_001 + number * 1_000_003)?;
+        let key = (row.1 == "case.submitted.v1").then_some(SenderKey([5; 32]));
+        let item = append(envelope.stream, *version, vec![envelope]);
+        *version += 1;
+        let answers = log.append(vec![Append { recorded_at, key, ..item }])?;
+        answers.into_iter().try_for_each(|it| it.map(drop))?;
+    }
+    assert!(log.head()?.is_some());
+    export(&log, Path::new(&target), 1, None, &mut |_, _| {})?;
+    Ok(())
+}
+
+fn event(number: i64, (stream, kind, data): &(&str, &str, &str)) -> anyhow::Result<Envelope> {
+    let stream = stream.replace("CASE", CASE);
+    let case = CASE.trim_start_matches("case-").parse()?;
+    let day = jiff::civil::date(2026, 2, 13);
+    let data = data
+        .replace("NUMBER", events::ids::CaseNumber::of(case, day).as_str())
+        .replace("REPORT", REPORT)
+        .replace("REQUEST", REQUEST)
+        .replace("DUE", DUE)
+        .replace("DIGEST", DIGEST);
+    let source = match kind.split_once('.') {
+        Some(("province", _)) => Actor::Operator("li".to_owned()),
+        _ if data.contains(REPORT) => Actor::Province("22".parse()?),
+        _ if *kind == "case.submitted.v1" => Actor::National("ysfw".to_owned()),
+        _ => Actor::Hub,
+    };
+    let cause =
+        if data.contains(REPORT) { format!(r#","causedby":"{REPORT}""#) } else { String::new() };
+    let body = format!(
+        r#"{{"specversion":"1.0","id":"01900000-0000-7000-9000-{number:012}","source":"{source}","type":"{TYPE_PREFIX}{kind}","subject":"{stream}","time":"2026-02-13T01:02:03.00000{number:02}Z"{cause},"datacontenttype":"application/json","data":{data}}}"#
+    );
+    Ok(event_from_bytes(body.as_bytes())?)
+}
