@@ -363,9 +363,12 @@ impl Lines {
     }
 }
 
+/// The sealed part and the evidence.
+type Beside = (Option<Vec<u8>>, Option<Vec<u8>>);
+
 impl EventLine {
     /// The sealed part and the evidence, from base64.
-    pub(crate) fn bytes(&self) -> Result<(Option<Vec<u8>>, Option<Vec<u8>>), String> {
+    pub(crate) fn bytes(&self) -> Result<Beside, String> {
         let decode = |it: &Option<String>| match it {
             None => Ok(None),
             Some(text) => BASE64.decode(text).map(Some).map_err(|_| "its base64 is damaged"),

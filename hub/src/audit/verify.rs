@@ -2,6 +2,8 @@
 //!
 //! It never repairs, and it never panics on any file: every byte is foreign until it is proven.
 
+mod rows;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -10,15 +12,12 @@ use events::ids::StreamName;
 use events::proof::Hash;
 use events::proof::chain::Link;
 use events::wire::event_from_bytes;
-use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode};
-use uuid::Uuid;
 
 use crate::audit::export::{EventLine, ExportError, KeysDigest, Line, Lines};
 use crate::audit::walk::{Row, Walk};
-use crate::log::SenderKey;
 use crate::log::checkpoint;
-use crate::log::sqlite::{OpenError, key_seal, reader_connection, stream_name};
+use crate::log::sqlite::{OpenError, reader_connection};
 
 /// Progress is told after so many events.
 const PROGRESS_EVENTS: u64 = 8_192;
@@ -177,7 +176,7 @@ fn examine(
     if gapless.map_err(structure)? == Some(false) || epochs.unsigned_abs() < walk.epoch() {
         return what("the epochs have a gap".to_owned());
     }
-    report.sender_keys = sender_keys(connection, &origin)?;
+    report.sender_keys = rows::sender_keys(connection, &origin)?;
     let verdict: String = connection
         .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
         .map_err(structure)?;
@@ -214,7 +213,8 @@ fn walk_events(
             Err(error) => return Err(at(walk, broken(error))),
         };
         let mut name = String::new();
-        let verdict = raw(origin, row, bounds, &mut name).and_then(|it| walk.step(&it));
+        let verdict =
+            rows::raw(origin, row, bounds.streams, &mut name).and_then(|it| walk.step(&it));
         if let Err(what) = verdict {
             // The first bad position: where one is missing, the missing one.
             return Err(Damage { position: Some(walk.position() + 1), what });
@@ -225,77 +225,6 @@ fn walk_events(
     }
     progress(walk.position(), bounds.count);
     Ok(())
-}
-
-/// The columns as they are, each of the type that it must have.
-fn raw<'a>(
-    origin: &'a str,
-    row: &'a rusqlite::Row<'_>,
-    bounds: &Bounds,
-    name: &'a mut String,
-) -> Result<Row<'a>, String> {
-    let value = |at: usize| row.get_ref(at).map_err(|it| it.to_string());
-    let misshapen = |at: usize| format!("its column {at} is misshapen");
-    let number = |at| match value(at)? {
-        ValueRef::Integer(it) => u64::try_from(it).map_err(|_| misshapen(at)),
-        _ => Err(misshapen(at)),
-    };
-    let text = |at| value(at)?.as_str().map_err(|_| misshapen(at));
-    let maybe = |at| value(at)?.as_blob_or_null().map_err(|_| misshapen(at));
-    let blob = |at| value(at)?.as_blob().map_err(|_| misshapen(at));
-    let hash = |at| {
-        let bytes = <[u8; 32]>::try_from(blob(at)?).map_err(|_| misshapen(at))?;
-        Ok::<_, String>(Hash(bytes))
-    };
-    let recorded_at = match value(4)? {
-        ValueRef::Integer(it) => it,
-        _ => return Err(misshapen(4)),
-    };
-    let stream_ref = number(1)?;
-    if stream_ref == 0 || stream_ref > bounds.streams.unsigned_abs() {
-        return Err("its story has no name".to_owned());
-    }
-    *name =
-        stream_name(value(2)?).map_err(|_| "its story's name is damaged".to_owned())?.to_string();
-    Ok(Row {
-        stream_number: usize::try_from(stream_ref - 1).map_err(|it| it.to_string())?,
-        event_id: Uuid::from_slice(blob(6)?).map_err(|_| misshapen(6))?,
-        kind: text(7)?,
-        actor: text(8)?,
-        hash: hash(14)?,
-        link: Link {
-            origin,
-            position: number(0)?,
-            stream: name,
-            version: number(3)?,
-            recorded_at,
-            epoch: number(5)?,
-            previous: hash(13)?,
-            body: blob(9)?,
-            sealed: maybe(10)?,
-            evidence: maybe(11)?,
-            evidence_signature: value(12)?.as_str_or_null().map_err(|_| misshapen(12))?,
-        },
-    })
-}
-
-/// The keys are no part of the chain; each row carries a seal of its own.
-fn sender_keys(connection: &Connection, origin: &str) -> Result<u64, Damage> {
-    let damaged = |what: String| Damage { position: None, what };
-    let sql = "SELECT key, name, seal FROM sender_key LEFT JOIN stream USING (stream_ref)";
-    let all = connection.prepare(sql).and_then(|mut statement| {
-        let rows = statement.query_map([], |row| {
-            let stream: StreamName = stream_name(row.get_ref(1)?)?;
-            let seal = key_seal(origin, &SenderKey(row.get(0)?), &stream.to_string());
-            Ok(seal == row.get::<_, [u8; 16]>(2)?)
-        })?;
-        rows.collect::<Result<Vec<bool>, _>>()
-    });
-    let all = all.map_err(|it| damaged(format!("a sender's key is damaged: {it}")))?;
-    if all.contains(&false) {
-        return Err(damaged("a sender's key is damaged: its seal does not fit".to_owned()));
-    }
-    Ok(all.len() as u64)
 }
 
 /// Walks an export offline: no database, no SQLite.

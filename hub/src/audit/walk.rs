@@ -201,11 +201,11 @@ impl Walk {
         }
         let envelope = event_from_bytes(row.link.body).map_err(|it| it.to_string())?;
         match (envelope.stream, envelope.event) {
-            (StreamName::Province(code), Event::Province(ProvinceEvent::KeyRegistered(it))) => {
-                if it.purpose == KeyPurpose::Sign {
-                    let key = signature::public_key(&it.public_key).ok();
-                    self.keys.insert((code, it.key_id), key);
-                }
+            (StreamName::Province(code), Event::Province(ProvinceEvent::KeyRegistered(it)))
+                if it.purpose == KeyPurpose::Sign =>
+            {
+                let key = signature::public_key(&it.public_key).ok();
+                self.keys.insert((code, it.key_id), key);
             }
             (StreamName::Province(code), Event::Province(ProvinceEvent::KeyRevoked(it))) => {
                 self.keys.insert((code, it.key_id), None);

@@ -1,9 +1,10 @@
 //! The log in one SQLite file: write-ahead, fully synchronised, append-only in five layers.
 //!
-//! 1. Triggers refuse every update and delete. 2. A trigger lets a row be inserted only if it goes
-//! on from the last one, in the current epoch. 3. `recursive_triggers`, without which `INSERT OR
-//! REPLACE` walks around the first. 4. An authorizer on every connection allows what is needed and
-//! nothing else. 5. Against people with the file: the chain, and checkpoints kept elsewhere.
+//! 1. Triggers refuse every update and delete.
+//! 2. A trigger lets a row in only if it goes on from the last one, in the current epoch.
+//! 3. `recursive_triggers`, without which `INSERT OR REPLACE` walks around the first.
+//! 4. An authorizer on every connection allows what is needed and nothing else.
+//! 5. Against people with the file: the chain, and checkpoints kept elsewhere.
 //!
 //! The database file is never opened by anything but SQLite in this process: closing such a
 //! descriptor would drop SQLite's own locks.

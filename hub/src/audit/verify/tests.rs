@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 
+use uuid::Uuid;
+
 use super::*;
 use crate::audit::specimen;
 
