@@ -1,10 +1,15 @@
 //! One file, read once, checked whole before any port is opened; all its problems are printed at once.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use events::time_lapse::TimeLapse;
 use serde::Deserialize;
+
+use crate::callers::{Callers, ClientConfig};
+use crate::listen::ListenConfig;
+use crate::telemetry::TelemetryConfig;
 
 /// The hub's settings. `deploy/hub.example.toml` lists each with its default.
 #[derive(Debug, Clone, Deserialize)]
@@ -30,7 +35,7 @@ pub struct Config {
     pub broker: Broker,
     /// Who may ask over HTTP.
     #[serde(default)]
-    pub clients: Vec<Client>,
+    pub clients: Vec<ClientConfig>,
     /// Waits before each further attempt, in milliseconds; the last one repeats.
     #[serde(default = "default_pace")]
     pub pace_ms: Vec<u64>,
@@ -39,7 +44,7 @@ pub struct Config {
     pub time_lapse: Option<TimeLapse>,
     /// Log format and filter.
     #[serde(default)]
-    pub logging: Logging,
+    pub logging: TelemetryConfig,
 }
 
 /// HTTP settings.
@@ -48,24 +53,21 @@ pub struct Config {
 pub struct Http {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Most connections at once.
-    pub connections_max: usize,
-    /// Most connections from one address.
-    pub connections_per_address_max: usize,
     /// Whether the status page is shown to whoever reaches the port.
     pub status_page: bool,
     /// Where the address that was bound is written, for whoever started the hub with port 0.
     pub address_file: Option<PathBuf>,
+    /// Everything a caller can hold open, and how long.
+    pub limits: ListenConfig,
 }
 
 impl Default for Http {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
-            connections_max: 1_024,
-            connections_per_address_max: 64,
             status_page: false,
             address_file: None,
+            limits: ListenConfig::default(),
         }
     }
 }
@@ -80,53 +82,7 @@ pub struct Broker {
     pub nkey_seed_file: PathBuf,
     /// Most reports a second that are taken from one province.
     #[serde(default = "default_reports_per_second")]
-    pub reports_per_second_max: u32,
-}
-
-/// What a client may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Role {
-    /// Hands cases in, and sees its own.
-    National,
-    /// Sees everything and administers.
-    Operator,
-    /// Sees everything.
-    Auditor,
-}
-
-/// Who may ask over HTTP.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Client {
-    /// Its name, in events and log lines: `[a-z0-9-]{1,32}`.
-    pub name: String,
-    /// What it may do.
-    pub role: Role,
-    /// SHA-256 of its token, 64 hexadecimal digits: the token itself is nowhere at rest.
-    pub token_sha256: String,
-    /// Where results are sent; without one it reads the feed.
-    #[serde(default)]
-    pub webhook: Option<String>,
-    /// Most requests a second.
-    #[serde(default = "default_requests_per_second")]
-    pub requests_per_second_max: u32,
-}
-
-/// How the hub writes what it does.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Logging {
-    /// e.g. `info`, `hub=debug`.
-    pub filter: String,
-    /// One JSON object a line.
-    pub json: bool,
-}
-
-impl Default for Logging {
-    fn default() -> Self {
-        Self { filter: "info".to_owned(), json: false }
-    }
+    pub reports_per_second_max: NonZeroU32,
 }
 
 fn default_sign_key_id() -> String {
@@ -135,11 +91,8 @@ fn default_sign_key_id() -> String {
 fn default_pace() -> Vec<u64> {
     vec![5_000, 30_000, 120_000, 600_000, 3_600_000]
 }
-fn default_reports_per_second() -> u32 {
-    2_000
-}
-fn default_requests_per_second() -> u32 {
-    200
+fn default_reports_per_second() -> NonZeroU32 {
+    NonZeroU32::new(2_000).unwrap_or(NonZeroU32::MIN)
 }
 
 /// Why the configuration is not usable: every reason, each with its key.
@@ -184,8 +137,10 @@ impl Config {
     }
 
     fn parse(text: &str, path: &Path, folder: &Path) -> Result<Self, ConfigError> {
-        let mut config: Self = toml::from_str(text.trim_start_matches('\u{feff}'))
-            .map_err(|it| ConfigError::Unparsable { path: path.to_owned(), problem: it.to_string() })?;
+        let mut config: Self =
+            toml::from_str(text.trim_start_matches('\u{feff}')).map_err(|it| {
+                ConfigError::Unparsable { path: path.to_owned(), problem: it.to_string() }
+            })?;
         for place in [
             &mut config.data,
             &mut config.checkpoints,
@@ -229,33 +184,35 @@ impl Config {
         let graphic = |text: &str, max: usize| {
             (1..=max).contains(&text.len()) && text.bytes().all(|it| it.is_ascii_graphic())
         };
-        check(graphic(&self.origin, 64), "`origin` must be 1 to 64 visible ASCII characters".into());
-        check(graphic(&self.sign_key_id, 32), "`sign_key_id` must be 1 to 32 visible ASCII characters".into());
+        check(
+            graphic(&self.origin, 64),
+            "`origin` must be 1 to 64 visible ASCII characters".into(),
+        );
+        check(
+            graphic(&self.sign_key_id, 32),
+            "`sign_key_id` must be 1 to 32 visible ASCII characters".into(),
+        );
         check(
             self.checkpoints.parent() != Some(self.data.as_path()),
             "`checkpoints` must not lie in `data`: it shall survive what happens there".into(),
         );
         check(!self.pace_ms.is_empty(), "`pace_ms` must have at least one wait".into());
-        check(self.pace_ms.iter().all(|it| *it >= 100), "each of `pace_ms` must be at least 100".into());
-        check(self.broker.reports_per_second_max > 0, "`broker.reports_per_second_max` must be above 0".into());
-        check(self.http.connections_max > 0, "`http.connections_max` must be above 0".into());
+        check(
+            self.pace_ms.iter().all(|it| *it >= 100),
+            "each of `pace_ms` must be at least 100".into(),
+        );
+        check(
+            self.http.limits.connections_max > 0,
+            "`http.limits.connections_max` must be above 0".into(),
+        );
         if let Some(lapse) = &self.time_lapse {
-            check((1..=100_000).contains(&lapse.rate), "`time_lapse.rate` must be 1 to 100000".into());
+            check(
+                (1..=100_000).contains(&lapse.rate),
+                "`time_lapse.rate` must be 1 to 100000".into(),
+            );
         }
-        let mut names = std::collections::BTreeSet::new();
-        for client in &self.clients {
-            let name = &client.name;
-            let plain = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-';
-            check(
-                (1..=32).contains(&name.len()) && name.bytes().all(plain),
-                format!("`clients.name` must be 1 to 32 of a-z, 0-9 and -, not `{}`", name.escape_debug()),
-            );
-            check(names.insert(name.clone()), format!("client `{}` is there twice", name.escape_debug()));
-            check(
-                client.token_sha256.parse::<events::proof::Hash>().is_ok(),
-                format!("`clients.token_sha256` of `{}` must be 64 hexadecimal digits", name.escape_debug()),
-            );
-            check(client.requests_per_second_max > 0, format!("`requests_per_second_max` of `{name}` must be above 0"));
+        if let Err(error) = Callers::new(self.clients.clone()) {
+            check(false, format!("`clients`: {error}"));
         }
         problems
     }
@@ -284,7 +241,7 @@ mod tests {
     fn paths_are_relative_to_the_file() {
         let config = parse(GOOD).unwrap();
         assert_eq!(config.log_path(), Path::new("/etc/hub/data/log.db"));
-        assert_eq!(config.http.connections_max, 1_024);
+        assert_eq!(config.http.limits.connections_max, 1_024);
     }
 
     #[test]
@@ -294,14 +251,19 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_named_with_its_line() {
-        let error = parse(&GOOD.replace("[broker]", "colour = 1\n[broker]")).unwrap_err().to_string();
+        let error =
+            parse(&GOOD.replace("[broker]", "colour = 1\n[broker]")).unwrap_err().to_string();
         assert!(error.contains("colour") && error.contains("line 7"), "{error}");
     }
 
     #[test]
     fn all_problems_are_told_at_once() {
-        let bad = GOOD.replace("elsewhere/", "data/").replace("origin = \"hub.test/one\"", "origin = \"\"\npace_ms = []");
-        let ConfigError::Problems(problems) = parse(&bad).unwrap_err() else { panic!("not problems") };
+        let bad = GOOD
+            .replace("elsewhere/", "data/")
+            .replace("origin = \"hub.test/one\"", "origin = \"\"\npace_ms = []");
+        let ConfigError::Problems(problems) = parse(&bad).unwrap_err() else {
+            panic!("not problems")
+        };
         assert_eq!(problems.len(), 3, "{problems:?}");
     }
 }

@@ -76,8 +76,12 @@ impl DeadlineWatch {
                 Ok(true) => self.wait(&mut ear, tick, looked).await,
                 Ok(false) => tokio::time::sleep(AGAIN_AFTER).await,
                 Err(error) => {
-                    let chain = &error as &dyn std::error::Error;
-                    tracing::warn!(error = chain, "the watch looks again soon: {error}");
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "the watch looks again soon: {error}"
+                    );
+                    // The error must not live across the wait: tasks move between threads.
+                    drop(error);
                     tokio::time::sleep(AGAIN_AFTER).await;
                 }
             }

@@ -19,7 +19,9 @@
 mod answers;
 pub mod audit;
 pub mod callers;
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod deadline_watch;
 pub mod intake;
 pub mod listen;

@@ -1,2 +1,7 @@
-//! Placeholder.
-fn main() {}
+//! Parse, load, hand over.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    hub::cli::main()
+}

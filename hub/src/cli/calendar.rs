@@ -76,13 +76,16 @@ pub(super) fn run(config: &Path, command: CalendarCommands) -> anyhow::Result<Ve
 const CALENDAR_BYTES_MAX: u64 = 256 * 1024;
 
 fn read(path: &Path) -> anyhow::Result<CalendarYear> {
-    let about = std::fs::metadata(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    let about =
+        std::fs::metadata(path).with_context(|| format!("cannot read `{}`", path.display()))?;
     if !about.is_file() || about.len() > CALENDAR_BYTES_MAX {
         bail!("`{}` is not a file of at most 256 KiB", path.display());
     }
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
-    serde_json::from_str(text.trim_start_matches('\u{feff}'))
-        .with_context(|| format!("`{}` is not a calendar (see schemas/calendars/README.md)", path.display()))
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read `{}`", path.display()))?;
+    serde_json::from_str(text.trim_start_matches('\u{feff}')).with_context(|| {
+        format!("`{}` is not a calendar (see schemas/calendars/README.md)", path.display())
+    })
 }
 
 /// The calendars that the hub comes with, and `with` on top.
@@ -93,7 +96,9 @@ fn known(with: &[PathBuf]) -> anyhow::Result<(Calendar, Vec<CalendarYear>)> {
         years.push(read(path)?);
     }
     for (revision, year) in (1..).zip(&years) {
-        calendar.publish(revision, year).map_err(|it| anyhow::anyhow!("calendar {}: {it}", year.year))?;
+        calendar
+            .publish(revision, year)
+            .map_err(|it| anyhow::anyhow!("calendar {}: {it}", year.year))?;
     }
     Ok((calendar, years))
 }
@@ -122,7 +127,8 @@ fn publish(config: &Path, arguments: &PublishArguments) -> anyhow::Result<Verdic
 
 fn show(arguments: &ShowArguments) -> anyhow::Result<Verdict> {
     let (_, years) = known(&arguments.with)?;
-    let wanted: Vec<_> = years.iter().filter(|it| arguments.year.is_none_or(|year| year == it.year)).collect();
+    let wanted: Vec<_> =
+        years.iter().filter(|it| arguments.year.is_none_or(|year| year == it.year)).collect();
     if wanted.is_empty() {
         eprintln!("hub: nobody has published that year's calendar yet");
         return Ok(Verdict::No);
@@ -131,12 +137,17 @@ fn show(arguments: &ShowArguments) -> anyhow::Result<Verdict> {
         output::line(&serde_json::to_string_pretty(&wanted)?)?;
         return Ok(Verdict::Yes);
     }
-    let days = |days: &[Date]| days.iter().map(|it| it.strftime("%m-%d").to_string()).collect::<Vec<_>>().join(" ");
+    let days = |days: &[Date]| {
+        days.iter().map(|it| it.strftime("%m-%d").to_string()).collect::<Vec<_>>().join(" ")
+    };
     let rows = wanted.iter().map(|it| {
         let papers: Vec<_> = it.papers.iter().map(|paper| paper.number.clone()).collect();
         [it.year.to_string(), days(&it.holidays), days(&it.makeup_workdays), papers.join("; ")]
     });
-    output::line(&output::table(["年 year", "放假 holidays", "调休上班 worked weekends", "依据 papers"], rows))?;
+    output::line(&output::table(
+        ["年 year", "放假 holidays", "调休上班 worked weekends", "依据 papers"],
+        rows,
+    ))?;
     Ok(Verdict::Yes)
 }
 
@@ -149,7 +160,12 @@ fn due(arguments: &DueArguments) -> anyhow::Result<Verdict> {
         if arguments.json {
             return output::line(&as_json(from, arguments.days, &due).to_string());
         }
-        rows.push([from.to_string(), arguments.days.to_string(), due.day.to_string(), remark(&due)]);
+        rows.push([
+            from.to_string(),
+            arguments.days.to_string(),
+            due.day.to_string(),
+            remark(&due),
+        ]);
         Ok(())
     };
     for text in &arguments.dates {
@@ -172,10 +188,11 @@ fn due(arguments: &DueArguments) -> anyhow::Result<Verdict> {
 
 fn date(text: &str) -> anyhow::Result<Date> {
     // Only YYYY-MM-DD: the library would read more.
-    let shape = text.len() == 10 && text.bytes().enumerate().all(|(at, it)| match at {
-        4 | 7 => it == b'-',
-        _ => it.is_ascii_digit(),
-    });
+    let shape = text.len() == 10
+        && text.bytes().enumerate().all(|(at, it)| match at {
+            4 | 7 => it == b'-',
+            _ => it.is_ascii_digit(),
+        });
     let parsed = if shape { text.parse::<Date>().ok() } else { None };
     // Far from either end of the calendar, so that counting on cannot run off it.
     parsed

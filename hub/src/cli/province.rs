@@ -67,8 +67,12 @@ pub(super) struct ListArguments {
 pub(super) fn run(config: &Path, command: ProvinceCommands) -> anyhow::Result<Verdict> {
     match command {
         ProvinceCommands::Enroll(it) => enroll(config, &it),
-        ProvinceCommands::Pause(it) => change(config, it.province, "pause", &json!({"reason": it.reason}), it.dry_run),
-        ProvinceCommands::Resume(it) => change(config, it.province, "resume", &json!({}), it.dry_run),
+        ProvinceCommands::Pause(it) => {
+            change(config, it.province, "pause", &json!({"reason": it.reason}), it.dry_run)
+        }
+        ProvinceCommands::Resume(it) => {
+            change(config, it.province, "resume", &json!({}), it.dry_run)
+        }
         ProvinceCommands::List(it) => list(config, &it),
     }
 }
@@ -77,12 +81,19 @@ fn enroll(config: &Path, arguments: &EnrollArguments) -> anyhow::Result<Verdict>
     use anyhow::Context as _;
     let text = std::fs::read_to_string(&arguments.keys)
         .with_context(|| format!("cannot read `{}`", arguments.keys.display()))?;
-    let keys: Value = serde_json::from_str(&text)
-        .with_context(|| format!("`{}` is not a request of a province", arguments.keys.display()))?;
+    let keys: Value = serde_json::from_str(&text).with_context(|| {
+        format!("`{}` is not a request of a province", arguments.keys.display())
+    })?;
     change(config, arguments.province, "enroll", &keys, arguments.dry_run)
 }
 
-fn change(config: &Path, province: ProvinceCode, what: &str, body: &Value, dry_run: bool) -> anyhow::Result<Verdict> {
+fn change(
+    config: &Path,
+    province: ProvinceCode,
+    what: &str,
+    body: &Value,
+    dry_run: bool,
+) -> anyhow::Result<Verdict> {
     eprintln!("{what} {province} {} ({})", province.name(), province.name_en());
     if dry_run {
         eprintln!("dry run: nothing was changed");
@@ -105,11 +116,28 @@ fn list(config: &Path, arguments: &ListArguments) -> anyhow::Result<Verdict> {
         Some(other) => other.to_string(),
     };
     let rows = rows.iter().map(|row| {
-        ["province", "name", "received", "open", "on_time", "reported_late", "overdue", "last_heard_at"]
-            .map(|key| cell(row, key))
+        [
+            "province",
+            "name",
+            "received",
+            "open",
+            "on_time",
+            "reported_late",
+            "overdue",
+            "last_heard_at",
+        ]
+        .map(|key| cell(row, key))
     });
-    let head =
-        ["code", "省份", "收件 received", "在途 open", "按时 on time", "迟报 late", "超期 overdue", "last heard"];
+    let head = [
+        "code",
+        "省份",
+        "收件 received",
+        "在途 open",
+        "按时 on time",
+        "迟报 late",
+        "超期 overdue",
+        "last heard",
+    ];
     output::line(&output::table(head, rows))?;
     Ok(Verdict::Yes)
 }

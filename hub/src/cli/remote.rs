@@ -27,8 +27,10 @@ impl Door {
         let file = config.parent().unwrap_or(Path::new(".")).join(TOKEN_FILE);
         let token = std::fs::read_to_string(&file)
             .with_context(|| format!("cannot read the operator's token `{}`", file.display()))?;
-        let bound = settings.http.address_file.as_ref().and_then(|it| std::fs::read_to_string(it).ok());
-        let address = bound.map_or_else(|| settings.http.listen.to_string(), |it| it.trim().to_owned());
+        let bound =
+            settings.http.address_file.as_ref().and_then(|it| std::fs::read_to_string(it).ok());
+        let address =
+            bound.map_or_else(|| settings.http.listen.to_string(), |it| it.trim().to_owned());
         let http = reqwest::Client::builder().timeout(REQUEST_TIMEOUT).no_proxy().build()?;
         Ok(Self { base: format!("http://{address}"), token: token.trim().to_owned(), http })
     }
@@ -39,9 +41,15 @@ impl Door {
     }
 
     /// Asks; answers with the status and the body.
-    pub(super) async fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> anyhow::Result<(u16, Value)> {
+    pub(super) async fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> anyhow::Result<(u16, Value)> {
         let method = reqwest::Method::from_bytes(method.as_bytes())?;
-        let mut request = self.http.request(method, format!("{}{path}", self.base)).bearer_auth(&self.token);
+        let mut request =
+            self.http.request(method, format!("{}{path}", self.base)).bearer_auth(&self.token);
         if let Some(body) = body {
             request = request.json(body);
         }
@@ -56,13 +64,15 @@ impl Door {
 
 /// Posts and tells what came of it: `Yes` for a 2xx, `No` for a refusal.
 pub(super) fn post(config: &Path, path: &str, body: &Value) -> anyhow::Result<Verdict> {
-    let (status, answer) = runtime()?.block_on(async { Door::of(config)?.ask("POST", path, Some(body)).await })?;
+    let (status, answer) =
+        runtime()?.block_on(async { Door::of(config)?.ask("POST", path, Some(body)).await })?;
     report(status, &answer)
 }
 
 /// Gets a JSON document.
 pub(super) fn get(config: &Path, path: &str) -> anyhow::Result<Value> {
-    let (status, answer) = runtime()?.block_on(async { Door::of(config)?.ask("GET", path, None).await })?;
+    let (status, answer) =
+        runtime()?.block_on(async { Door::of(config)?.ask("GET", path, None).await })?;
     if status != 200 {
         bail!("the hub answered {status}: {}", output::clean(&answer.to_string()));
     }
@@ -76,8 +86,13 @@ fn report(status: u16, answer: &Value) -> anyhow::Result<Verdict> {
             Ok(Verdict::Yes)
         }
         _ => {
-            let text = |key: &str| answer.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-            eprintln!("hub: refused ({status} {}): {}", output::clean(&text("code")), output::clean(&text("detail")));
+            let text =
+                |key: &str| answer.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+            eprintln!(
+                "hub: refused ({status} {}): {}",
+                output::clean(&text("code")),
+                output::clean(&text("detail"))
+            );
             Ok(Verdict::No)
         }
     }
@@ -85,5 +100,8 @@ fn report(status: u16, answer: &Value) -> anyhow::Result<Verdict> {
 
 /// A small runtime for one request.
 pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start a runtime")
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start a runtime")
 }

@@ -175,15 +175,16 @@ impl FeedbackSender {
         let mut confirmed = 0;
         for hook in self.needs.hooks.clone() {
             let due = self.due(&hook).await?;
-            let sender = &*self;
-            let called = due.iter().map(|it| async { (it.case, sender.bring(&hook, it).await) });
+            let (sender, hook) = (&*self, &hook);
+            let called =
+                due.into_iter().map(|it| async move { (it.case, sender.bring(hook, &it).await) });
             let called: Vec<_> = futures::stream::iter(called)
                 .buffer_unordered(self.config.in_flight_max.max(1))
                 .collect()
                 .await;
             for (case, answer) in called {
                 confirmed += usize::from(answer.is_ok());
-                self.remember(&hook, case, answer);
+                self.remember(hook, case, answer);
             }
         }
         Ok(confirmed)

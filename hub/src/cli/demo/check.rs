@@ -78,13 +78,21 @@ impl Summary {
             && self.verify == "ok"
             && self.replay == "equal"
             && self.acknowledged > 0
-            && self.acknowledged == self.approved + self.denied + self.declined + self.withdrawn + self.lapsed + self.open
+            && self.acknowledged
+                == self.approved
+                    + self.denied
+                    + self.declined
+                    + self.withdrawn
+                    + self.lapsed
+                    + self.open
     }
 }
 
 /// Reads the whole log and settles the account.
 pub(super) fn settle(
-    readers: &Readers, receipts: &[(String, SubmissionReceipt)], summary: &mut Summary,
+    readers: &Readers,
+    receipts: &[(String, SubmissionReceipt)],
+    summary: &mut Summary,
 ) -> Result<(), ReadError> {
     let mut cases: HashMap<CaseId, Told> = HashMap::new();
     let mut references: HashMap<String, u32> = HashMap::new();
@@ -116,10 +124,14 @@ pub(super) fn settle(
 }
 
 fn take(
-    recorded: &Recorded, cases: &mut HashMap<CaseId, Told>, references: &mut HashMap<String, u32>,
+    recorded: &Recorded,
+    cases: &mut HashMap<CaseId, Told>,
+    references: &mut HashMap<String, u32>,
     summary: &mut Summary,
 ) {
-    let (StreamName::Case(id), Event::Case(event)) = (recorded.envelope.stream, &recorded.envelope.event) else {
+    let (StreamName::Case(id), Event::Case(event)) =
+        (recorded.envelope.stream, &recorded.envelope.event)
+    else {
         return;
     };
     let told = cases.entry(id).or_default();
@@ -134,7 +146,9 @@ fn take(
             }
         }
         CaseEvent::CaseRouted(it) => told.province = it.province.to_string(),
-        CaseEvent::CaseDelivered(_) if told.stage == "waiting for delivery" => told.stage = "with the office, not yet accepted",
+        CaseEvent::CaseDelivered(_) if told.stage == "waiting for delivery" => {
+            told.stage = "with the office, not yet accepted"
+        }
         CaseEvent::CorrectionRequested(_) => told.stage = "waiting for the applicant's correction",
         CaseEvent::CaseAccepted(it) => {
             told.acceptances += 1;
@@ -183,7 +197,10 @@ fn count(told: &Told, summary: &mut Summary) {
             summary.open += 1;
             let late = if told.overdue { ", overdue" } else { "" };
             let due = told.due.as_deref().unwrap_or("?");
-            *summary.open_because.entry(format!("{} (due {due}{late})", told.stage)).or_default() += 1;
+            *summary
+                .open_because
+                .entry(format!("{} (due {due}{late})", told.stage))
+                .or_default() += 1;
         }
     }
 }

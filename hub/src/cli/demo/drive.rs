@@ -37,7 +37,11 @@ pub(super) struct Ledger {
 
 /// Sends everything at its moment; ends when all is answered or `stop` is set.
 pub(super) async fn drive(
-    base: Arc<RwLock<String>>, token: String, planned: Vec<Planned>, clock: Clock, stop: Arc<AtomicBool>,
+    base: Arc<RwLock<String>>,
+    token: String,
+    planned: Vec<Planned>,
+    clock: Clock,
+    stop: Arc<AtomicBool>,
     ledger: Arc<Ledger>,
 ) -> anyhow::Result<()> {
     let http = reqwest::Client::builder().no_proxy().timeout(ANSWER_WAIT_MAX).build()?;
@@ -99,7 +103,9 @@ impl Sender {
                 .header("Idempotency-Key", &one.key)
                 .json(&one.body);
             let answer = match request.send().await {
-                Ok(answer) if answer.status().as_u16() != 503 && answer.status().as_u16() != 429 => {
+                Ok(answer)
+                    if answer.status().as_u16() != 503 && answer.status().as_u16() != 429 =>
+                {
                     let status = answer.status().as_u16();
                     answer.bytes().await.ok().map(|it| (status, it))
                 }
@@ -134,7 +140,8 @@ impl Sender {
                 self.ledger.refused.fetch_add(1, Ordering::Relaxed);
             }
             _ => {
-                let surprise = format!("{}: {:?} was answered {status} {}", one.key, one.expected, code());
+                let surprise =
+                    format!("{}: {:?} was answered {status} {}", one.key, one.expected, code());
                 self.ledger.surprises.lock().await.push(surprise);
             }
         }
@@ -143,7 +150,9 @@ impl Sender {
     async fn keep(&self, one: &Planned, body: &[u8]) {
         match serde_json::from_slice::<SubmissionReceipt>(body) {
             Ok(receipt) => self.ledger.receipts.lock().await.push((one.key.clone(), receipt)),
-            Err(_) => self.ledger.surprises.lock().await.push(format!("{}: not a receipt", one.key)),
+            Err(_) => {
+                self.ledger.surprises.lock().await.push(format!("{}: not a receipt", one.key))
+            }
         }
     }
 }

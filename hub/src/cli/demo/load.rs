@@ -41,9 +41,38 @@ pub(crate) struct LoadPlan {
 /// Shares of the national volume, in thousandths: Hunan about a tenth, eight provinces over half (an
 /// assumption of ours; the ministry publishes no table).
 const WEIGHTS: [(u8, u32); 32] = [
-    (11, 16), (12, 14), (13, 72), (14, 38), (15, 30), (21, 34), (22, 24), (23, 26), (31, 14), (32, 62), (33, 44),
-    (34, 52), (35, 24), (36, 36), (37, 88), (41, 82), (42, 44), (43, 98), (44, 62), (45, 32), (46, 6), (50, 22),
-    (51, 46), (52, 22), (53, 24), (54, 3), (61, 30), (62, 18), (63, 5), (64, 10), (65, 16), (66, 3),
+    (11, 16),
+    (12, 14),
+    (13, 72),
+    (14, 38),
+    (15, 30),
+    (21, 34),
+    (22, 24),
+    (23, 26),
+    (31, 14),
+    (32, 62),
+    (33, 44),
+    (34, 52),
+    (35, 24),
+    (36, 36),
+    (37, 88),
+    (41, 82),
+    (42, 44),
+    (43, 98),
+    (44, 62),
+    (45, 32),
+    (46, 6),
+    (50, 22),
+    (51, 46),
+    (52, 22),
+    (53, 24),
+    (54, 3),
+    (61, 30),
+    (62, 18),
+    (63, 5),
+    (64, 10),
+    (65, 16),
+    (66, 3),
 ];
 const ITEMS: [(Item, u32); 5] = [
     (Item::IntegrityAssessment, 55),
@@ -62,10 +91,12 @@ const CHANNELS: [(Channel, u32); 6] = [
     (Channel::GovernmentPlatform, 6),
     (Channel::ProvincialPlatform, 2),
 ];
-const SURNAMES: [&str; 16] =
-    ["王", "李", "张", "刘", "陈", "杨", "赵", "黄", "周", "吴", "徐", "孙", "胡", "朱", "高", "林"];
+const SURNAMES: [&str; 16] = [
+    "王", "李", "张", "刘", "陈", "杨", "赵", "黄", "周", "吴", "徐", "孙", "胡", "朱", "高", "林",
+];
 const GIVEN: [&str; 16] = [
-    "伟", "强", "磊", "军", "勇", "杰", "涛", "明", "超", "刚", "建国", "志强", "海涛", "春生", "永胜", "文博",
+    "伟", "强", "磊", "军", "勇", "杰", "涛", "明", "超", "刚", "建国", "志强", "海涛", "春生",
+    "永胜", "文博",
 ];
 
 fn weighted<T: Copy>(rng: &mut StdRng, choices: &[(T, u32)]) -> T {
@@ -112,7 +143,7 @@ fn spoiled(rng: &mut StdRng, good: &Planned, n: usize) -> Option<Planned> {
         }
         13 => {
             other.body["applicant"]["identity_number"] = json!("110105194912310021");
-            other.expected = Expectation::Refused("identity-check-digit");
+            other.expected = Expectation::Refused("identity-number-check-digit");
         }
         23 => {
             other.body["authority"] = json!({"name": "不存在的发证机关"});
@@ -120,13 +151,14 @@ fn spoiled(rng: &mut StdRng, good: &Planned, n: usize) -> Option<Planned> {
             other.expected = Expectation::Refused("unknown-authority");
         }
         31 => {
-            other.body["submitted_at"] = json!((good.at + SignedDuration::from_hours(48)).to_string());
+            other.body["submitted_at"] =
+                json!((good.at + SignedDuration::from_hours(48)).to_string());
             other.body["applicant"] = applicant(rng, n + 2_000_000);
             other.expected = Expectation::Refused("submitted-in-future");
         }
         43 => {
             other.body["item"] = json!("driving-test");
-            other.expected = Expectation::Refused("schema");
+            other.expected = Expectation::Refused("unknown-item");
         }
         _ => return None,
     }
@@ -136,14 +168,18 @@ fn spoiled(rng: &mut StdRng, good: &Planned, n: usize) -> Option<Planned> {
 fn submission(rng: &mut StdRng, province: ProvinceCode, at: Timestamp, n: usize) -> Value {
     let item = weighted(rng, &ITEMS);
     let materials: &[&str] = match item {
-        Item::Reissue => &["registration-form", "identity-card", "driving-licence", "loss-statement"],
+        Item::Reissue => {
+            &["registration-form", "identity-card", "driving-licence", "loss-statement"]
+        }
         Item::Renewal => &["identity-card", "driving-licence", "photo", "old-certificate"],
         Item::Change => &["registration-form", "proof-of-change"],
         Item::Cancellation => &["identity-card"],
         Item::IntegrityAssessment => &["old-certificate", "education-record"],
     };
-    let materials: Vec<Value> =
-        materials.iter().map(|it| json!({"kind": it, "reference": format!("att-{n}-{it}")})).collect();
+    let materials: Vec<Value> = materials
+        .iter()
+        .map(|it| json!({"kind": it, "reference": format!("att-{n}-{it}")}))
+        .collect();
     // A little before the moment of sending: the national system hands on what it has taken in.
     let submitted_at = at - SignedDuration::from_secs(rng.random_range(0..240));
     json!({
@@ -174,11 +210,19 @@ fn authority(rng: &mut StdRng, province: ProvinceCode) -> Value {
 }
 
 fn applicant(rng: &mut StdRng, n: usize) -> Value {
-    let name = format!("{}{}", SURNAMES.choose(rng).unwrap_or(&"王"), GIVEN.choose(rng).unwrap_or(&"伟"));
+    let name =
+        format!("{}{}", SURNAMES.choose(rng).unwrap_or(&"王"), GIVEN.choose(rng).unwrap_or(&"伟"));
     // Where the holder was registered says nothing about who issued the certificate.
-    let home = ["220102", "440103", "430102", "370102", "510104", "230102"].choose(rng).unwrap_or(&"220102");
+    let home = ["220102", "440103", "430102", "370102", "510104", "230102"]
+        .choose(rng)
+        .unwrap_or(&"220102");
     let year = 1966 + (n / 336) % 34;
-    let body = format!("{home}{year}{:02}{:02}{:03}", 1 + (n / 28) % 12, 1 + n % 28, rng.random_range(1..999));
+    let body = format!(
+        "{home}{year}{:02}{:02}{:03}",
+        1 + (n / 28) % 12,
+        1 + n % 28,
+        rng.random_range(1..999)
+    );
     let identity = format!("{body}{}", check_digit(&body));
     json!({
         "name": name,
@@ -191,7 +235,11 @@ fn applicant(rng: &mut StdRng, n: usize) -> Value {
 /// GB 11643-1999: ISO 7064 MOD 11-2.
 pub(crate) fn check_digit(seventeen: &str) -> char {
     const WEIGHTS: [u32; 17] = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
-    let sum: u32 = seventeen.bytes().zip(WEIGHTS).map(|(digit, weight)| u32::from(digit - b'0') * weight).sum();
+    let sum: u32 = seventeen
+        .bytes()
+        .zip(WEIGHTS)
+        .map(|(digit, weight)| u32::from(digit - b'0') * weight)
+        .sum();
     char::from(b"10X98765432"[(sum % 11) as usize])
 }
 

@@ -60,6 +60,9 @@ pub(super) struct DemoArguments {
     /// Leave out the outage, the kills and the wipe.
     #[arg(long)]
     calm: bool,
+    /// Instead of the story: kill hub, adapters and broker at random, about one each so many real seconds.
+    #[arg(long, value_name = "SECONDS", conflicts_with = "calm", value_parser = clap::value_parser!(u32).range(1..=3_600))]
+    kill_every: Option<u32>,
     /// Keep everything in this folder, which must not exist yet.
     #[arg(long, value_name = "FOLDER")]
     keep: Option<PathBuf>,
@@ -81,7 +84,10 @@ enum BrokerChoice {
 }
 
 pub(super) fn run(arguments: DemoArguments) -> anyhow::Result<Verdict> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start a runtime")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start a runtime")?;
     let summary = runtime.block_on(play(&arguments))?;
     if arguments.json {
         output::line(&serde_json::to_string_pretty(&summary)?)?;
@@ -92,13 +98,16 @@ pub(super) fn run(arguments: DemoArguments) -> anyhow::Result<Verdict> {
 }
 
 async fn play(arguments: &DemoArguments) -> anyhow::Result<Summary> {
-    let provinces: Vec<ProvinceCode> = ProvinceCode::all().take(arguments.provinces as usize).collect();
+    let provinces: Vec<ProvinceCode> =
+        ProvinceCode::all().take(arguments.provinces as usize).collect();
     let lapse = TimeLapse {
         real_start: Clock::real_now() + SignedDuration::try_from(HEAD_START)?,
         told_start: TOLD_START.parse()?,
         rate: arguments.time_lapse,
     };
-    let pick = |code: u8| provinces.iter().copied().find(|it| it.number() == code).or(provinces.last().copied());
+    let pick = |code: u8| {
+        provinces.iter().copied().find(|it| it.number() == code).or(provinces.last().copied())
+    };
     let setting = Setting {
         keep: arguments.keep.as_deref(),
         broker_version: match arguments.broker {
@@ -126,12 +135,18 @@ async fn play(arguments: &DemoArguments) -> anyhow::Result<Summary> {
 
 /// From the first process to the end of the told time.
 async fn on_stage(
-    stage: &mut Stage, arguments: &DemoArguments, lapse: TimeLapse, dark: Option<ProvinceCode>,
+    stage: &mut Stage,
+    arguments: &DemoArguments,
+    lapse: TimeLapse,
+    dark: Option<ProvinceCode>,
 ) -> anyhow::Result<(Arc<Ledger>, Summary)> {
     let clock = Clock::Lapse(lapse);
     let address = stage.start_hub().await?;
     eprintln!("hub {address}, nats-server {} at {}", stage.release, stage.broker.url());
-    eprintln!("status page: {address}/   (time lapse: 1 real second = {} told seconds)", lapse.rate);
+    eprintln!(
+        "status page: {address}/   (time lapse: 1 real second = {} told seconds)",
+        lapse.rate
+    );
     enrol(stage, &address).await?;
     for province in stage.provinces() {
         stage.start_adapter(province)?;
@@ -148,10 +163,28 @@ async fn on_stage(
         span: (told / 100) * LOAD_PERCENT,
     });
     let driver = tokio::spawn(drive::drive(
-        base.clone(), stage.national_token.clone(), planned, clock.clone(), stop.clone(), ledger.clone(),
+        base.clone(),
+        stage.national_token.clone(),
+        planned,
+        clock.clone(),
+        stop.clone(),
+        ledger.clone(),
     ));
-    let timeline =
-        if arguments.calm { Vec::new() } else { story::timeline(lapse.told_start, told, dark) };
+    let timeline = match arguments.kill_every {
+        _ if arguments.calm => Vec::new(),
+        None => story::timeline(lapse.told_start, told, dark),
+        Some(seconds) => {
+            let every = SignedDuration::from_secs(i64::from(seconds) * i64::from(lapse.rate));
+            // The last third is calm, so that what was interrupted can come home.
+            story::random_timeline(
+                arguments.seed,
+                lapse.told_start,
+                (told / 3) * 2,
+                every,
+                &stage.provinces(),
+            )
+        }
+    };
     let mut screen = screen::Screen::new(stage, clock.clone(), !arguments.json)?;
     watch(stage, &clock, lapse.told_start + told, timeline, &base, &ledger, &mut screen).await?;
     let finished = tokio::time::timeout(LAST_ANSWERS_WAIT_MAX, driver).await;
@@ -169,8 +202,13 @@ async fn on_stage(
 
 /// Looks each second until the told end, and lets the story's trouble happen.
 async fn watch(
-    stage: &mut Stage, clock: &Clock, end: Timestamp, mut timeline: Vec<(Timestamp, story::Trouble)>,
-    base: &RwLock<String>, ledger: &Ledger, screen: &mut screen::Screen,
+    stage: &mut Stage,
+    clock: &Clock,
+    end: Timestamp,
+    mut timeline: Vec<(Timestamp, story::Trouble)>,
+    base: &RwLock<String>,
+    ledger: &Ledger,
+    screen: &mut screen::Screen,
 ) -> anyhow::Result<()> {
     while clock.now() < end {
         if timeline.first().is_some_and(|it| it.0 <= clock.now()) {
@@ -194,7 +232,10 @@ async fn enrol(stage: &Stage, address: &str) -> anyhow::Result<()> {
         let keys = stage::enrolment(&stage.folder, province)?;
         let path = format!("/v1/admin/provinces/{province}/enroll");
         let (status, answer) = door.ask("POST", &path, Some(&keys)).await?;
-        anyhow::ensure!((200..300).contains(&status), "province {province} was not enrolled at {address}: {answer}");
+        anyhow::ensure!(
+            (200..300).contains(&status),
+            "province {province} was not enrolled at {address}: {answer}"
+        );
     }
     Ok(())
 }

@@ -99,14 +99,25 @@ fn provinces(rows: &[Value]) -> String {
     let number = |row: &Value, key: &str| row.get(key).and_then(Value::as_u64).unwrap_or(0);
     let cell = |row: &Value| {
         let text = |key: &str| row.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let ended = number(row, "completed_approved") + number(row, "completed_denied") + number(row, "declined");
+        let ended = number(row, "completed_approved")
+            + number(row, "completed_denied")
+            + number(row, "declined");
         let late = number(row, "overdue");
         let mark = if late > 0 { format!("超期 {late:>4}") } else { "按时     ".to_owned() };
         let name: String = text("name").chars().take(4).collect();
         let pad = "　".repeat(4usize.saturating_sub(name.chars().count()));
-        format!("{} {name}{pad} 收{:>5} 途{:>5} 结{:>5} {mark}", text("code"), number(row, "received"), number(row, "open"), ended)
+        format!(
+            "{} {name}{pad} 收{:>5} 途{:>5} 结{:>5} {mark}",
+            text("code"),
+            number(row, "received"),
+            number(row, "open"),
+            ended
+        )
     };
-    let lines: Vec<_> = rows.chunks(2).map(|pair| pair.iter().map(cell).collect::<Vec<_>>().join("  │  ")).collect();
+    let lines: Vec<_> = rows
+        .chunks(2)
+        .map(|pair| pair.iter().map(cell).collect::<Vec<_>>().join("  │  "))
+        .collect();
     lines.join("\n")
 }
 
@@ -114,7 +125,10 @@ fn provinces(rows: &[Value]) -> String {
 pub(super) fn summary(it: &Summary) -> String {
     let mut rows: Vec<[String; 2]> = Vec::new();
     let mut row = |name: &str, value: String| rows.push([name.to_owned(), value]);
-    row("种子 seed, broker, provinces", format!("{}, nats-server {}, {}", it.seed, it.broker, it.provinces));
+    row(
+        "种子 seed, broker, provinces",
+        format!("{}, nats-server {}, {}", it.seed, it.broker, it.provinces),
+    );
     row("时间 time", format!("{} real seconds, {} told hours", it.real_seconds, it.told_hours));
     row("回执 receipts (201)", it.acknowledged.to_string());
     row("应拒已拒 refused as they should be", it.refused.to_string());
@@ -141,6 +155,13 @@ pub(super) fn summary(it: &Summary) -> String {
     for surprise in &it.surprises {
         row("意外 surprise", surprise.clone());
     }
-    row("结论 verdict", if it.holds() { "✔ holds 成立".to_owned() } else { "✘ DOES NOT HOLD 不成立".to_owned() });
+    row(
+        "结论 verdict",
+        if it.holds() {
+            "✔ holds 成立".to_owned()
+        } else {
+            "✘ DOES NOT HOLD 不成立".to_owned()
+        },
+    );
     output::table(["", ""], rows)
 }

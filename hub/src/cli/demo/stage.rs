@@ -63,13 +63,17 @@ impl Stage {
     /// Makes the folder, the keys and the configurations, and starts the broker.
     pub(super) async fn build(setting: &Setting<'_>) -> anyhow::Result<Self> {
         let (folder, temporary) = new_folder(setting.keep)?;
-        let (binary, release) = supervise::find(&project().join("deploy/nats-server"), setting.broker_version).await?;
+        let (binary, release) =
+            supervise::find(&project().join("deploy/nats-server"), setting.broker_version).await?;
         let hub_user = UserKey::generate()?;
         let mut users = Vec::new();
         let mut all_keys = Vec::new();
         for province in setting.provinces {
             let generated = ProvinceKeys::generate()?;
-            users.push(ProvinceUsers { province: *province, users: vec![generated.user.public().to_owned()] });
+            users.push(ProvinceUsers {
+                province: *province,
+                users: vec![generated.user.public().to_owned()],
+            });
             all_keys.push((*province, generated));
         }
         let plan = BrokerPlan {
@@ -112,9 +116,11 @@ impl Stage {
     pub(super) async fn start_hub(&mut self) -> anyhow::Result<String> {
         let address_file = self.folder.join("hub.address");
         let _ = std::fs::remove_file(&address_file);
-        let child = self.spawn(&self.hub_program, &["--config"], &self.hub_config(), &["serve"], "hub")?;
+        let child =
+            self.spawn(&self.hub_program, &["--config"], &self.hub_config(), &["serve"], "hub")?;
         self.hub = Some(child);
-        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(2)).build()?;
+        let client =
+            reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(2)).build()?;
         let started = tokio::time::Instant::now();
         while started.elapsed() < READY_WAIT_MAX {
             if let Some(status) = self.hub.as_mut().and_then(|it| it.try_wait().ok().flatten()) {
@@ -122,7 +128,12 @@ impl Stage {
             }
             if let Ok(address) = std::fs::read_to_string(&address_file) {
                 let base = format!("http://{}", address.trim());
-                if client.get(format!("{base}/livez")).send().await.is_ok_and(|it| it.status().is_success()) {
+                if client
+                    .get(format!("{base}/livez"))
+                    .send()
+                    .await
+                    .is_ok_and(|it| it.status().is_success())
+                {
                     return Ok(base);
                 }
             }
@@ -142,7 +153,13 @@ impl Stage {
     pub(super) fn start_adapter(&mut self, province: ProvinceCode) -> anyhow::Result<()> {
         let config = self.folder.join(format!("p{province}/adapter.toml"));
         let program = self.adapter_program.clone();
-        let child = self.spawn(&program, &["--config"], &config, &["serve"], &format!("p{province}/adapter"))?;
+        let child = self.spawn(
+            &program,
+            &["--config"],
+            &config,
+            &["serve"],
+            &format!("p{province}/adapter"),
+        )?;
         if let Some(entry) = self.adapters.iter_mut().find(|it| it.0 == province) {
             entry.1 = Some(child);
         }
@@ -160,6 +177,29 @@ impl Stage {
         }
     }
 
+    /// Stops the broker, puts back the store it had the last time this was called (the first time:
+    /// none), keeps the present one for the next time, and starts it.
+    pub(super) async fn roll_back_broker(&mut self) -> anyhow::Result<()> {
+        self.broker.stop().await;
+        let (store, older, newer) = (
+            self.broker.store_dir().to_owned(),
+            self.folder.join("store.older"),
+            self.folder.join("store.newer"),
+        );
+        let _ = std::fs::remove_dir_all(&newer);
+        if store.exists() {
+            std::fs::rename(&store, &newer)?;
+        }
+        if older.exists() {
+            std::fs::rename(&older, &store)?;
+        }
+        if newer.exists() {
+            std::fs::rename(&newer, &older)?;
+        }
+        self.broker.restart().await?;
+        Ok(())
+    }
+
     /// The provinces on stage.
     pub(super) fn provinces(&self) -> Vec<ProvinceCode> {
         self.adapters.iter().map(|it| it.0).collect()
@@ -167,7 +207,8 @@ impl Stage {
 
     /// Lets everything end in order: adapters, hub, broker.
     pub(super) async fn stop(&mut self) {
-        let mut ending: Vec<Child> = self.adapters.iter_mut().filter_map(|it| it.1.take()).collect();
+        let mut ending: Vec<Child> =
+            self.adapters.iter_mut().filter_map(|it| it.1.take()).collect();
         for child in &ending {
             terminate(child).await;
         }
@@ -182,7 +223,12 @@ impl Stage {
     }
 
     fn spawn(
-        &self, program: &Path, before: &[&str], config: &Path, after: &[&str], log: &str,
+        &self,
+        program: &Path,
+        before: &[&str],
+        config: &Path,
+        after: &[&str],
+        log: &str,
     ) -> anyhow::Result<Child> {
         let path = self.folder.join(format!("{log}.txt"));
         let open = || std::fs::File::options().create(true).append(true).open(&path);
@@ -221,7 +267,8 @@ async fn end(child: &mut Child) -> Option<ExitStatus> {
 
 fn new_folder(keep: Option<&Path>) -> anyhow::Result<(PathBuf, Option<Temporary>)> {
     if let Some(folder) = keep {
-        std::fs::create_dir(folder).with_context(|| format!("cannot make `{}` (it must not exist)", folder.display()))?;
+        std::fs::create_dir(folder)
+            .with_context(|| format!("cannot make `{}` (it must not exist)", folder.display()))?;
         let folder = folder.canonicalize()?;
         return Ok((folder, None));
     }
@@ -252,13 +299,21 @@ async fn adapter_program() -> anyhow::Result<PathBuf> {
         }
     }
     if !beside.is_file() {
-        bail!("`{}` is missing\n(build it: cargo build --release --package province-adapter)", beside.display());
+        bail!(
+            "`{}` is missing\n(build it: cargo build --release --package province-adapter)",
+            beside.display()
+        );
     }
     Ok(beside)
 }
 
 /// Writes the hub's keys and configuration; returns the national client's token.
-fn write_hub(folder: &Path, broker: &str, user: &UserKey, setting: &Setting<'_>) -> anyhow::Result<String> {
+fn write_hub(
+    folder: &Path,
+    broker: &str,
+    user: &UserKey,
+    setting: &Setting<'_>,
+) -> anyhow::Result<String> {
     let secret = || -> anyhow::Result<String> {
         let mut bytes = [0u8; 32];
         getrandom::fill(&mut bytes)?;
@@ -283,8 +338,10 @@ pace_ms = {pace:?}
 [http]
 listen = "127.0.0.1:0"
 address_file = "hub.address"
-connections_per_address_max = 512
 status_page = true
+
+[http.limits]
+connections_loopback_max = 512
 
 [broker]
 url = "{broker}"
@@ -294,7 +351,7 @@ nkey_seed_file = "hub.nkey"
 name = "national"
 role = "national"
 token_sha256 = "{national}"
-requests_per_second_max = 100000
+rate = {{ requests_a_second = 100000, requests_burst_max = 100000 }}
 
 [[clients]]
 name = "operator"
@@ -333,7 +390,11 @@ pub(super) fn enrolment(folder: &Path, province: ProvinceCode) -> anyhow::Result
 }
 
 fn write_adapter(
-    folder: &Path, broker: &str, province: ProvinceCode, generated: &ProvinceKeys, hub_public: &str,
+    folder: &Path,
+    broker: &str,
+    province: ProvinceCode,
+    generated: &ProvinceKeys,
+    hub_public: &str,
     setting: &Setting<'_>,
 ) -> anyhow::Result<()> {
     let place = folder.join(format!("p{province}"));

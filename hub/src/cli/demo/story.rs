@@ -2,6 +2,9 @@
 
 use events::ids::ProvinceCode;
 use jiff::{SignedDuration, Timestamp};
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom as _;
+use rand::{Rng as _, SeedableRng as _};
 
 use super::stage::{Setting, Stage};
 use crate::clock::Clock;
@@ -18,6 +21,12 @@ pub(super) enum Trouble {
     KillHub,
     /// The broker is killed, its store is wiped, and it is started again.
     WipeBroker,
+    /// The broker is killed and started again with what it has on disk.
+    KillBroker,
+    /// The broker is stopped, and started again with the store it had at the last such moment.
+    RollBackBroker,
+    /// One adapter is killed and started again.
+    KillAdapter(ProvinceCode),
 }
 
 impl Trouble {
@@ -27,19 +36,64 @@ impl Trouble {
             Self::Dark(it) => format!("{} 断线 goes dark (its adapter is killed)", it.name()),
             Self::Light(it) => format!("{} 恢复 comes back", it.name()),
             Self::KillHub => "枢纽被终止并重启 the hub is killed and started again".to_owned(),
-            Self::WipeBroker => "消息中间件被终止并清空 the broker is killed and its store wiped".to_owned(),
+            Self::WipeBroker => {
+                "消息中间件被终止并清空 the broker is killed and its store wiped".to_owned()
+            }
+            Self::KillBroker => {
+                "消息中间件被终止并重启 the broker is killed and started again".to_owned()
+            }
+            Self::RollBackBroker => {
+                "消息中间件退回旧存储 the broker is rolled back to an older store".to_owned()
+            }
+            Self::KillAdapter(it) => {
+                format!("{}适配器被终止并重启 its adapter is killed and started again", it.name())
+            }
         }
     }
 }
 
 /// The trouble of a demo of this told length, in order.
-pub(super) fn timeline(start: Timestamp, span: SignedDuration, dark: Option<ProvinceCode>) -> Vec<(Timestamp, Trouble)> {
+pub(super) fn timeline(
+    start: Timestamp,
+    span: SignedDuration,
+    dark: Option<ProvinceCode>,
+) -> Vec<(Timestamp, Trouble)> {
     let at = |percent: i32| start + (span / 100) * percent;
     let mut timeline = vec![(at(25), Trouble::KillHub), (at(37), Trouble::WipeBroker)];
     if let Some(province) = dark {
         timeline.push((at(13), Trouble::Dark(province)));
         timeline.push((at(57), Trouble::Light(province)));
     }
+    timeline.sort_by_key(|it| it.0);
+    timeline
+}
+
+/// Kills at random moments, about one each `every` of told time; repeatable by `seed`.
+pub(super) fn random_timeline(
+    seed: u64,
+    start: Timestamp,
+    span: SignedDuration,
+    every: SignedDuration,
+    provinces: &[ProvinceCode],
+) -> Vec<(Timestamp, Trouble)> {
+    let mut rng = StdRng::seed_from_u64(seed ^ 0x006b_696c_6c73);
+    let count = (span.as_millis() / every.as_millis().max(1)).clamp(0, i128::from(u32::MAX)) as u32;
+    let mut timeline: Vec<_> = (0..count)
+        .map(|_| {
+            let at =
+                start + SignedDuration::from_millis(rng.random_range(0..span.as_millis() as i64));
+            let trouble = match rng.random_range(0..10) {
+                0..4 => Trouble::KillHub,
+                4..7 => {
+                    Trouble::KillAdapter(*provinces.choose(&mut rng).expect("a demo has provinces"))
+                }
+                7 => Trouble::KillBroker,
+                8 => Trouble::WipeBroker,
+                _ => Trouble::RollBackBroker,
+            };
+            (at, trouble)
+        })
+        .collect();
     timeline.sort_by_key(|it| it.0);
     timeline
 }
@@ -58,13 +112,25 @@ pub(super) async fn happen(stage: &mut Stage, trouble: Trouble) -> anyhow::Resul
             stage.broker.wipe().await?;
             stage.broker.restart().await?;
         }
+        Trouble::KillBroker => {
+            stage.broker.kill().await;
+            stage.broker.restart().await?;
+        }
+        Trouble::RollBackBroker => stage.roll_back_broker().await?,
+        Trouble::KillAdapter(province) => {
+            stage.kill_adapter(province).await;
+            stage.start_adapter(province)?;
+        }
     }
     Ok(None)
 }
 
 /// The configuration of one province's adapter with its simulated office.
 pub(super) fn adapter_config(
-    broker: &str, province: ProvinceCode, hub_public: &str, setting: &Setting<'_>,
+    broker: &str,
+    province: ProvinceCode,
+    hub_public: &str,
+    setting: &Setting<'_>,
 ) -> anyhow::Result<String> {
     let year = Clock::Lapse(setting.lapse).today().year();
     let years = crate::reference::calendars();

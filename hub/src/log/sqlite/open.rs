@@ -129,6 +129,11 @@ impl OpenError {
 }
 
 impl SqliteLog {
+    /// Keeps every writer out while the returned file lives: for work on what lies beside the log.
+    pub fn keep_writers_out(path: &Path) -> Result<File, OpenError> {
+        lock(path)
+    }
+
     /// Opens the log of `origin` at `path` for writing; makes it if there is none. Older writers
     /// are fenced from here on.
     pub fn open(path: &Path, origin: &str) -> Result<Self, OpenError> {

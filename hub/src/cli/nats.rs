@@ -1,0 +1,73 @@
+//! `hub nats render`: the broker's configuration from what the log says of the provinces.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+use events::province::KeyPurpose;
+
+use super::{Verdict, output, serve};
+use crate::config::Config;
+use crate::nats::keys::UserKey;
+use crate::nats::release::Release;
+use crate::nats::render::{BrokerPlan, ProvinceUsers, render};
+use crate::nats::streams::StreamLimits;
+use crate::views::membership::Membership;
+
+/// The broker commands.
+#[derive(Debug, Subcommand)]
+pub(super) enum NatsCommands {
+    /// Print the nats-server configuration: one account a province, allow-lists only.
+    Render(RenderArguments),
+}
+
+/// `nats render`
+#[derive(Debug, Args)]
+pub(super) struct RenderArguments {
+    /// The server's version: an old one refuses settings that it does not know.
+    #[arg(long, default_value = "2.12.12")]
+    server: Release,
+    /// The address to listen on.
+    #[arg(long, default_value = "127.0.0.1")]
+    host: String,
+    /// The port to listen on.
+    #[arg(long, default_value_t = 4222)]
+    port: u16,
+    /// Where JetStream keeps its files.
+    #[arg(long, default_value = "/var/lib/nats")]
+    store: PathBuf,
+    /// Synchronise each message to disk. Slower; buys quiet, not safety: the log re-drives what is lost.
+    #[arg(long)]
+    sync_always: bool,
+}
+
+pub(super) fn run(config: &Path, command: NatsCommands) -> anyhow::Result<Verdict> {
+    let NatsCommands::Render(arguments) = command;
+    let config = Config::load(config)?;
+    let membership = serve::readers(&config)?.read(|log| Membership::load(log))?;
+    let hub = UserKey::read(&config.broker.nkey_seed_file)?;
+    let provinces: Vec<ProvinceUsers> = membership
+        .enrolled()
+        .into_iter()
+        .map(|province| {
+            let keys = membership.province(province).keys;
+            let connect = keys.into_values().filter(|it| it.purpose == KeyPurpose::Connect);
+            ProvinceUsers { province, users: connect.map(|it| it.public_key).collect() }
+        })
+        .filter(|it| !it.users.is_empty())
+        .collect();
+    let plan = BrokerPlan {
+        release: arguments.server,
+        host: arguments.host,
+        port: Some(arguments.port),
+        ports_dir: None,
+        monitoring_port: None,
+        store_dir: arguments.store,
+        store_bytes_max: StreamLimits::default().store_bytes(provinces.len()),
+        sync_always: arguments.sync_always,
+        hub_users: vec![hub.public().to_owned()],
+        provinces,
+    };
+    output::line(render(&plan).context("cannot render the broker's configuration")?.trim_end())?;
+    Ok(Verdict::Yes)
+}

@@ -1,0 +1,451 @@
+//! `hub serve`: opens the stores, starts each room, and stops them in order. Here, and only here, tasks begin.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use events::ids::ProvinceCode;
+use hub_core::plan::Pace;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tracing::{error, info, warn};
+
+use super::Verdict;
+use crate::callers::Callers;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::deadline_watch::DeadlineWatch;
+use crate::intake::pull::{PullConfig, ReportPull};
+use crate::intake::recent::Recent;
+use crate::intake::reports::ReportDesk;
+use crate::intake::schema::Schemas;
+use crate::log::Readers;
+use crate::log::checkpoint::{self, Checkpointer};
+use crate::log::sqlite::SqliteLog;
+use crate::nats::keys::{self, UserKey};
+use crate::nats::streams::StreamLimits;
+use crate::nats::{connect, streams};
+use crate::quarantine::{Quarantine, QuarantineConfig};
+use crate::registrar::Registrar;
+use crate::registrar::starting::{RegistrarConfig, RegistrarThread, StartWith};
+use crate::router::compose::Composer;
+use crate::router::connector::JetStreamConnector;
+use crate::router::feedback::{FeedbackConfig, FeedbackNeeds, FeedbackSender, Webhook};
+use crate::router::handover::Origin;
+use crate::router::receipts::{self, ReceiptSender};
+use crate::router::{Router, RouterConfig};
+use crate::signer::Signer;
+use crate::vault::{Opener, Vault, VaultConfig};
+use crate::views::membership::Membership;
+use crate::views::reader::ViewReader;
+use crate::views::runner::Views;
+use crate::wake::Wake;
+use crate::{intake, listen, reference, telemetry, web};
+
+/// The slow tick behind every wake-up.
+const TICK: Duration = Duration::from_secs(1);
+/// How long to wait before the streams are looked at again when the broker is away.
+const STREAMS_AGAIN: Duration = Duration::from_secs(2);
+/// How often somebody new is looked for.
+const MEMBERSHIP_TICK: Duration = Duration::from_millis(200);
+/// How often the streams are looked at while all is well: somebody may have wiped the broker.
+const STREAMS_TICK: Duration = Duration::from_secs(5);
+
+/// A way to read the log while another process writes it.
+pub(super) fn readers(config: &Config) -> anyhow::Result<Readers> {
+    let path = config.log_path();
+    anyhow::ensure!(path.is_file(), "there is no log at `{}` yet", path.display());
+    Ok(SqliteLog::readers(path))
+}
+
+/// A way to read the views while another process writes them.
+pub(super) fn views(config: &Config) -> anyhow::Result<ViewReader> {
+    let path = config.views_path();
+    anyhow::ensure!(path.is_file(), "there are no views at `{}` yet", path.display());
+    Ok(ViewReader::open(&path))
+}
+
+pub(super) fn run(path: &Path) -> anyhow::Result<Verdict> {
+    let config = Config::load(path)?;
+    telemetry::start_logging(&config.logging)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start a runtime")?;
+    runtime.block_on(serve(config))?;
+    Ok(Verdict::Yes)
+}
+
+/// Everything that the rooms share.
+struct House {
+    config: Config,
+    clock: Clock,
+    signer: Signer,
+    opener: Opener,
+    readers: Readers,
+    registrar: Registrar,
+    membership: Membership,
+    views: ViewReader,
+    quarantine: Quarantine,
+    recorded: Wake,
+    viewed: Wake,
+    epoch: u64,
+}
+
+/// What must end in order.
+struct Foundations {
+    thread: RegistrarThread,
+    checkpointer: Arc<Mutex<Checkpointer>>,
+    runner: Views,
+}
+
+async fn serve(config: Config) -> anyhow::Result<()> {
+    let counters = telemetry::start_counting()?;
+    let (house, foundations) = tokio::task::block_in_place(|| open(config))?;
+    let listener = TcpListener::bind(house.config.http.listen).await.with_context(|| {
+        format!(
+            "cannot bind {}\n(is another hub running? see `http.listen`)",
+            house.config.http.listen
+        )
+    })?;
+    let address = listener.local_addr()?;
+    let house = Arc::new(house);
+    let mut rooms = JoinSet::new();
+    rooms.spawn(watch_views(foundations.runner, house.recorded.listen(), house.viewed.clone()));
+    start_broker_rooms(&house, &mut rooms).await?;
+    let watch = DeadlineWatch::new(
+        house.views.clone(),
+        house.readers.clone(),
+        house.registrar.clone(),
+        house.clock.clone(),
+    );
+    rooms.spawn(watch.run(house.viewed.listen(), TICK));
+    let app = doors(&house, counters)?;
+    if let Some(file) = &house.config.http.address_file {
+        std::fs::write(file, address.to_string())
+            .with_context(|| format!("cannot write `{}`", file.display()))?;
+    }
+    info!(%address, epoch = house.epoch, "the hub serves {} at {address}", house.config.origin);
+    listen::serve(listener, app, house.config.http.limits.clone(), told_to_stop()).await;
+    info!("stopping");
+    rooms.shutdown().await;
+    let (readers, clock) = (house.readers.clone(), house.clock.clone());
+    tokio::task::block_in_place(|| {
+        close(foundations.thread, &foundations.checkpointer, &readers, &clock)
+    });
+    Ok(())
+}
+
+/// Opens every store, in the order in which one vouches for the next.
+fn open(config: Config) -> anyhow::Result<(House, Foundations)> {
+    private_folder(&config.data)?;
+    if let Some(folder) = config.checkpoints.parent() {
+        private_folder(folder)?;
+    }
+    let clock = config.time_lapse.map_or(Clock::Machine, Clock::Lapse);
+    let sign_key = keys::read_signing_key(&config.sign_key_file)?;
+    let (sealer, opener) = Vault::open(vault_config(&config))?;
+    let first_start = mark_first_start(&config)?;
+    let log = SqliteLog::open(&config.log_path(), &config.origin)?;
+    let last = checkpoint::check_head_at_start(
+        &log,
+        &config.checkpoints,
+        &sign_key.verifying_key(),
+        first_start,
+    )?;
+    let checkpointer = Checkpointer::new(
+        &config.checkpoints,
+        sign_key.clone(),
+        &config.sign_key_id,
+        &config.origin,
+        last.as_ref(),
+    );
+    let checkpointer = Arc::new(Mutex::new(checkpointer));
+    let (readers, recorded, viewed) =
+        (SqliteLog::readers(config.log_path()), Wake::default(), Wake::default());
+    let epoch = crate::log::EventLog::epoch(&log);
+    let (registrar, thread) = Registrar::start(
+        registrar_config(checkpointer.clone()),
+        Box::new(log),
+        sealer,
+        clock.clone(),
+        Arc::new(reference::routes()),
+        recorded.clone(),
+    )?;
+    let membership = readers.read(|log| Membership::load(log))?;
+    let runner = Views::open(
+        &config.views_path(),
+        readers.clone(),
+        membership.clone(),
+        Some(opener.clone()),
+    )?;
+    let quarantine = Quarantine::open(QuarantineConfig::new(config.quarantine_path()))?;
+    let house = House {
+        signer: Signer::new(config.sign_key_id.clone(), sign_key),
+        views: runner.reader(),
+        config,
+        clock,
+        opener,
+        readers,
+        registrar,
+        membership,
+        quarantine,
+        recorded,
+        viewed,
+        epoch,
+    };
+    Ok((house, Foundations { thread, checkpointer, runner }))
+}
+
+fn vault_config(config: &Config) -> VaultConfig {
+    VaultConfig {
+        origin: config.origin.clone(),
+        keys_path: config.keys_path(),
+        wrapping_key_path: config.wrapping_key_file.clone(),
+    }
+}
+
+/// A checkpoint file that is there and empty says: the first start has not signed anything yet.
+fn mark_first_start(config: &Config) -> anyhow::Result<bool> {
+    if !config.log_path().exists() && !config.checkpoints.exists() {
+        std::fs::File::create_new(&config.checkpoints)
+            .and_then(|it| it.sync_all())
+            .with_context(|| format!("cannot make `{}`", config.checkpoints.display()))?;
+    }
+    Ok(std::fs::metadata(&config.checkpoints).is_ok_and(|it| it.len() == 0))
+}
+
+fn registrar_config(checkpointer: Arc<Mutex<Checkpointer>>) -> RegistrarConfig {
+    let mut config = RegistrarConfig::new(StartWith::shipped());
+    config.after_commit = Box::new(move |position, hash, at| {
+        let mut checkpointer = checkpointer.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = checkpointer.maybe((position, hash), at) {
+            error!(error = %super::output::chain(&error.into()), "cannot sign a checkpoint");
+        }
+    });
+    config
+}
+
+async fn watch_views(runner: Views, ear: crate::wake::Ear, viewed: Wake) {
+    let error = runner.run(ear, viewed, TICK).await;
+    error!(error = %super::output::chain(&error.into()), "the views stopped: what is shown grows old");
+}
+
+/// The HTTP side: intake and reading behind one listener.
+fn doors(
+    house: &Arc<House>,
+    counters: metrics_exporter_prometheus::PrometheusHandle,
+) -> anyhow::Result<axum::Router> {
+    let callers = Arc::new(Callers::new(house.config.clients.clone())?);
+    let desk = intake::desk::Desk {
+        origin: house.config.origin.as_str().into(),
+        registrar: house.registrar.clone(),
+        views: house.views.clone(),
+        readers: house.readers.clone(),
+        opener: house.opener.clone(),
+        clock: house.clock.clone(),
+        callers: callers.clone(),
+        signer: house.signer.clone(),
+        schemas: Arc::new(Schemas::compile()),
+        recent: Arc::<Recent>::default(),
+    };
+    let rooms = web::Rooms {
+        registrar: house.registrar.clone(),
+        views: house.views.clone(),
+        readers: house.readers.clone(),
+        membership: house.membership.clone(),
+        quarantine: house.quarantine.clone(),
+        callers,
+        clock: house.clock.clone(),
+        wake: house.recorded.clone(),
+        metrics: counters,
+        streams: Arc::new(tokio::sync::Semaphore::new(web::STREAMS_MAX)),
+    };
+    let mut app = intake::http::router(desk).merge(web::router(rooms.clone()));
+    if house.config.http.status_page {
+        app = app.merge(web::pages::router(rooms));
+    }
+    Ok(app)
+}
+
+/// Connects to the broker and starts what speaks through it. A broker that is away stops nothing.
+async fn start_broker_rooms(house: &Arc<House>, rooms: &mut JoinSet<()>) -> anyhow::Result<()> {
+    let user = UserKey::read(&house.config.broker.nkey_seed_file)?;
+    let connection = connect::connect(&house.config.broker.url, &user).await?;
+    let signer = Arc::new(house.signer.clone());
+    let origin = Origin { name: house.config.origin.clone(), epoch: house.epoch };
+    let connector = JetStreamConnector::new(connection.jetstream.clone());
+    let (receipt_door, receipt_queue) = receipts::channel();
+    let sender = ReceiptSender {
+        connector: JetStreamConnector::new(connection.jetstream.clone()),
+        signer: signer.clone(),
+        origin: origin.clone(),
+        clock: house.clock.clone(),
+    };
+    rooms.spawn(sender.run(receipt_queue));
+    rooms.spawn(feedback(house, signer.clone())?.run(house.viewed.listen()));
+    let composer = Arc::new(Composer {
+        readers: house.readers.clone(),
+        opener: house.opener.clone(),
+        membership: house.membership.clone(),
+        signer,
+        origin,
+        clock: house.clock.clone(),
+    });
+    let pace = Pace { waits_ms: house.config.pace_ms.clone() };
+    let router_config = RouterConfig { pace, ..RouterConfig::default() };
+    let router = Router::new(
+        composer,
+        house.views.clone(),
+        house.registrar.clone(),
+        connector,
+        router_config,
+    );
+    rooms.spawn(router.run(house.viewed.listen()));
+    let desk = Arc::new(ReportDesk {
+        origin: house.config.origin.clone(),
+        membership: house.membership.clone(),
+        registrar: house.registrar.clone(),
+        readers: house.readers.clone(),
+        quarantine: house.quarantine.clone(),
+        opener: house.opener.clone(),
+        clock: house.clock.clone(),
+        receipts: receipt_door,
+    });
+    rooms.spawn(keep_streams(house.clone(), connection.jetstream, desk));
+    Ok(())
+}
+
+/// Brings results to the national systems that want to be called; the others read the feed.
+fn feedback(house: &House, signer: Arc<Signer>) -> anyhow::Result<FeedbackSender> {
+    let mut hooks = Vec::new();
+    for client in &house.config.clients {
+        if let Some(hook) = &client.webhook {
+            let url = hook
+                .url
+                .parse()
+                .with_context(|| format!("the webhook of `{}` is not an address", client.name))?;
+            hooks.push(Webhook { client: client.name.clone(), url });
+        }
+    }
+    let needs = FeedbackNeeds {
+        hooks,
+        views: house.views.clone(),
+        readers: house.readers.clone(),
+        opener: house.opener.clone(),
+        registrar: house.registrar.clone(),
+        signer,
+        origin: house.config.origin.clone(),
+        clock: house.clock.clone(),
+    };
+    let pace = Pace { waits_ms: house.config.pace_ms.clone() };
+    Ok(FeedbackSender::new(needs, FeedbackConfig { pace, ..FeedbackConfig::default() })?)
+}
+
+/// Makes missing streams for whoever is enrolled, and starts taking the reports of who is new.
+async fn keep_streams(
+    house: Arc<House>,
+    jetstream: async_nats::jetstream::Context,
+    desk: Arc<ReportDesk>,
+) {
+    let limits = StreamLimits::default();
+    let mut pulling: Vec<ProvinceCode> = Vec::new();
+    let mut pulls = JoinSet::new();
+    loop {
+        let enrolled = house.membership.enrolled();
+        let wait = match streams::ensure(&jetstream, &enrolled, &limits).await {
+            Ok(_) => STREAMS_TICK,
+            Err(error) => {
+                warn!(error = %super::output::chain(&error.into()), "the broker's streams are not ready");
+                STREAMS_AGAIN
+            }
+        };
+        for province in enrolled {
+            if !pulling.contains(&province) {
+                pulling.push(province);
+                let config = PullConfig {
+                    reports_a_second_max: house.config.broker.reports_per_second_max,
+                    ..PullConfig::default()
+                };
+                pulls.spawn(
+                    ReportPull::new(
+                        desk.clone(),
+                        jetstream.clone(),
+                        province,
+                        limits.clone(),
+                        config,
+                    )
+                    .run(),
+                );
+            }
+        }
+        let until = tokio::time::Instant::now() + wait;
+        while tokio::time::Instant::now() < until
+            && house.membership.enrolled().len() == pulling.len()
+        {
+            tokio::time::sleep(MEMBERSHIP_TICK).await;
+        }
+    }
+}
+
+/// SIGTERM or Ctrl-C; the second one ends the process at once.
+async fn told_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let wait = || async {
+        let mut terminate = match signal(SignalKind::terminate()) {
+            Ok(it) => it,
+            Err(error) => {
+                warn!(%error, "cannot listen for SIGTERM");
+                return std::future::pending().await;
+            }
+        };
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+    };
+    wait().await;
+    tokio::spawn(async move {
+        wait().await;
+        std::process::exit(130);
+    });
+}
+
+/// Ends the registrar and signs the head it leaves.
+fn close(
+    thread: RegistrarThread,
+    checkpointer: &Mutex<Checkpointer>,
+    readers: &Readers,
+    clock: &Clock,
+) {
+    thread.stop();
+    let head = match readers.read(|log| log.head()) {
+        Ok(Some(head)) => head,
+        Ok(None) => return,
+        Err(error) => {
+            return error!(error = %super::output::chain(&error.into()), "cannot read the head");
+        }
+    };
+    let mut checkpointer = checkpointer.lock().unwrap_or_else(PoisonError::into_inner);
+    match checkpointer.sign(head, clock.now()) {
+        Ok(_) => info!(event.position = head.0.0, "stopped; the head is signed"),
+        Err(error) => {
+            error!(error = %super::output::chain(&error.into()), "cannot sign the last checkpoint")
+        }
+    }
+}
+
+fn private_folder(folder: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .with_context(|| format!("cannot make `{}`", folder.display()))
+}
+
+/// A way to open sealed parts while another process seals.
+pub(super) fn opener(config: &Config) -> anyhow::Result<Opener> {
+    Ok(Vault::open_to_read(vault_config(config))?)
+}
