@@ -1,10 +1,11 @@
-//! The stage: a hub and provinces in one process, real brokers, fake ends, a clock we turn by hand.
+//! The stage: real brokers, fake ends, a clock we turn by hand; and the stand on which speed is measured.
 
 pub mod broker;
 pub mod canary;
 pub mod http;
 pub mod invariants;
 pub mod journey;
+pub mod measure;
 pub mod script;
 pub mod simulation;
 pub mod stage;
