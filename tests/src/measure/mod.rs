@@ -4,6 +4,7 @@
 pub mod client;
 pub mod cpu;
 pub mod raw;
+pub mod scan;
 pub mod shown;
 pub mod stand;
 pub mod story;

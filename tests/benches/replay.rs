@@ -1,0 +1,276 @@
+//! What a long log costs: reading, folding, verifying, keeping, opening, and appending at its end.
+//!
+//! `cargo bench -p tests --bench replay [-- --events 300000 | --large]`; `--large` is ten million.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use hub::audit::replay::replay;
+use hub::audit::verify::{Against, verify};
+use hub::log::EventLog as _;
+use hub::log::sqlite::SqliteLog;
+use hub::views::runner;
+use tests::measure::scan::{self, Scan};
+use tests::measure::shown::{Better, Target};
+use tests::measure::stand::{Stand, log_path, vault};
+use tests::measure::story::{ORIGIN, Teller};
+use tests::measure::{self, cpu, shown};
+
+/// Events of an ordinary run.
+const EVENTS: u64 = 300_000;
+/// Events with `--large`.
+const EVENTS_LARGE: u64 = 10_000_000;
+/// Events of the log whose signatures are checked.
+const EVENTS_SIGNED: u64 = 40_000;
+/// Steps appended together while a log is made.
+const STEPS_AT_ONCE: usize = 4_096;
+/// Steps appended together while appending is measured: a busy hub's batch.
+const STEPS_MEASURED: usize = 64;
+/// Batches appended at the beginning and at the end.
+const BATCHES_MEASURED: usize = 400;
+/// Each reading is measured this often; the middle counts.
+const ROUNDS: u64 = 3;
+
+const fn target(
+    name: &'static str,
+    what: &'static str,
+    better: Better,
+    must: f64,
+    aim: f64,
+) -> Target {
+    Target { name, what, better, must, aim }
+}
+const P4: Target = target("P4", "replay ÷ parse scan, two threads", Better::Larger, 0.5, 0.7);
+const P5: Target =
+    target("P5", "rebuild of the views ÷ parse scan, two threads", Better::Larger, 0.15, 0.3);
+const P6: Target = target("P6", "verify without signatures ÷ hash scan", Better::Larger, 0.7, 0.9);
+const P7: Target = target("P7", "bytes on disk ÷ bytes of payload", Better::Smaller, 1.4, 1.25);
+const P8_S: Target = target("P8", "start with this log, in seconds", Better::Smaller, 3.0, 1.0);
+const P8_MIB: Target = target("P8", "memory after it, in MiB", Better::Smaller, 400.0, 250.0);
+const P9: Target = target("P9", "append at the end ÷ on an empty log", Better::Larger, 0.7, 0.9);
+
+/// A log that was made for this.
+struct Made {
+    teller: Teller,
+    log: SqliteLog,
+    events: u64,
+}
+
+fn main() {
+    if measure::is_told("--only-open") {
+        let folder = std::env::args().skip_while(|it| it != "--only-open").nth(1);
+        return only_open(Path::new(&folder.expect("a folder follows")));
+    }
+    let otherwise = if measure::is_told("--large") { EVENTS_LARGE } else { EVENTS };
+    let events = measure::told("--events", otherwise);
+    let long = measure::folder(env!("CARGO_TARGET_TMPDIR"));
+    let short = measure::folder(env!("CARGO_TARGET_TMPDIR"));
+    let begun = Instant::now();
+    let mut made = make(long.path(), events, true);
+    shown::say(&format!(
+        "made a log of {} events in {:.0} s",
+        shown::count(made.events as f64),
+        begun.elapsed().as_secs_f64()
+    ));
+    let p9 = append_rates(&mut made, short.path());
+    drop(made);
+    let mut found = vec![(P9, p9)];
+    found.extend(read_rates(long.path()));
+    found.extend(verify_rates(short.path(), events.min(EVENTS)));
+    found.extend(sizes(long.path()));
+    found.extend(open_in_a_new_process(long.path()));
+    found.sort_by_key(|it| it.0.name);
+    shown::targets(&found);
+}
+
+/// Makes a log of at least so many events.
+fn make(folder: &Path, events: u64, signed: bool) -> Made {
+    let (sealer, _) = vault(folder);
+    let log = SqliteLog::open(&log_path(folder), ORIGIN).expect("a new log opens");
+    let mut made = Made { teller: Teller::new(sealer, signed), log, events: 0 };
+    let beginning = made.teller.beginning();
+    append(&mut made, beginning);
+    while made.events < events {
+        let next = made.teller.next(STEPS_AT_ONCE);
+        made.teller.make_durable();
+        append(&mut made, next);
+    }
+    made
+}
+
+fn append(made: &mut Made, items: Vec<hub::log::Append>) -> u64 {
+    let answers = made.log.append(items).expect("there is room");
+    let count = answers.into_iter().map(|it| it.expect("nobody else writes").len() as u64).sum();
+    made.events += count;
+    count
+}
+
+/// The same batches on an empty log and at the end of the long one, in turn.
+fn append_rates(long: &mut Made, folder: &Path) -> f64 {
+    let empty = folder.join("empty");
+    std::fs::create_dir(&empty).expect("the folder can be written");
+    let mut empty = make(&empty, 0, true);
+    let (mut at_end, mut on_empty) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        on_empty.push(append_rate(&mut empty));
+        at_end.push(append_rate(long));
+    }
+    let ratio = measure::median(at_end.iter().zip(&on_empty).map(|(end, empty)| end / empty));
+    let (end, empty) = (measure::median(at_end), measure::median(on_empty));
+    shown::table(
+        &["append, batches of 64", "events/s"],
+        &[
+            vec!["on an empty log".into(), shown::count(empty)],
+            vec!["at the end of the long one".into(), shown::count(end)],
+        ],
+    );
+    ratio
+}
+
+fn append_rate(made: &mut Made) -> f64 {
+    let batches: Vec<_> = (0..BATCHES_MEASURED).map(|_| made.teller.next(STEPS_MEASURED)).collect();
+    made.teller.make_durable();
+    let begun = Instant::now();
+    let count: u64 = batches.into_iter().map(|it| append(made, it)).sum();
+    count as f64 / begun.elapsed().as_secs_f64()
+}
+
+fn middle(mut look: impl FnMut() -> Scan) -> Scan {
+    let mut all: Vec<Scan> = (0..ROUNDS).map(|_| look()).collect();
+    all.sort_by(|a, b| a.rate().total_cmp(&b.rate()));
+    all[all.len() / 2]
+}
+
+fn timed(events: u64, what: impl FnOnce()) -> Scan {
+    let begun = Instant::now();
+    what();
+    Scan { events, payload_bytes: 0, took: begun.elapsed() }
+}
+
+fn read_rates(folder: &Path) -> Vec<(Target, f64)> {
+    let path = log_path(folder);
+    let readers = SqliteLog::readers(&path);
+    let raw = middle(|| scan::read(&path));
+    let parse = middle(|| scan::parse(&path));
+    let parse_two = middle(|| scan::parse_with_two(&path));
+    let replayed = middle(|| {
+        timed(raw.events, || {
+            let replayed = replay(&readers, None, &mut |_| {}).expect("the log can be folded");
+            assert_eq!(replayed.events, raw.events);
+        })
+    });
+    let (_, opener) = vault(folder);
+    let rebuilt = middle(|| {
+        timed(raw.events, || {
+            let views = folder.join("views.db");
+            runner::rebuild(&views, &readers, Some(opener.clone()), &mut |_, _| {})
+                .expect("the views are rebuilt");
+        })
+    });
+    let row = |what: &str, it: &Scan| {
+        vec![
+            what.to_owned(),
+            shown::count(it.rate()),
+            format!("{:.2}", it.rate() / parse_two.rate()),
+        ]
+    };
+    shown::table(
+        &["reading", "events/s", "÷ parse scan"],
+        &[
+            row("raw scan of payloads, one thread", &raw),
+            row("parse scan, one thread", &parse),
+            row("parse scan, two threads", &parse_two),
+            row("replay in memory, two threads", &replayed),
+            row("rebuild of the views, two threads", &rebuilt),
+        ],
+    );
+    let ratio = |it: &Scan| it.rate() / parse_two.rate();
+    vec![(P4, ratio(&replayed)), (P5, ratio(&rebuilt))]
+}
+
+/// On a log without signatures, and on one with them: so that each is seen by itself.
+fn verify_rates(folder: &Path, events: u64) -> Vec<(Target, f64)> {
+    let (plain, signed) = (folder.join("plain"), folder.join("signed"));
+    for it in [&plain, &signed] {
+        std::fs::create_dir(it).expect("the folder can be written");
+    }
+    drop(make(&plain, events, false));
+    drop(make(&signed, EVENTS_SIGNED, true));
+    let check = |folder: &Path| {
+        let begun = Instant::now();
+        let report = verify(&log_path(folder), Against::default(), &mut |_, _| {});
+        let report = report.expect("the log can be read");
+        assert!(report.is_clean(), "{:?}", report.damage);
+        (report, begun.elapsed())
+    };
+    let hashed = middle(|| scan::hash(&log_path(&plain), ORIGIN));
+    let verified = middle(|| {
+        let (report, took) = check(&plain);
+        Scan { events: report.events, payload_bytes: 0, took }
+    });
+    let mut took = Duration::MAX;
+    let mut report = Default::default();
+    for _ in 0..ROUNDS {
+        let (found, this_took) = check(&signed);
+        (report, took) = (found, took.min(this_took));
+    }
+    let walking = Duration::from_secs_f64(report.events as f64 / verified.rate());
+    let signatures = report.signatures as f64 / took.saturating_sub(walking).as_secs_f64();
+    let ratio = verified.rate() / hashed.rate();
+    shown::table(
+        &["verifying, one thread", "a second"],
+        &[
+            vec!["hash scan: events".into(), shown::count(hashed.rate())],
+            vec!["verify without signatures: events".into(), shown::count(verified.rate())],
+            vec!["provinces' signatures alone".into(), shown::count(signatures)],
+        ],
+    );
+    vec![(P6, ratio)]
+}
+
+fn sizes(folder: &Path) -> Vec<(Target, f64)> {
+    let path = log_path(folder);
+    let scanned = scan::read(&path);
+    let disk = std::fs::metadata(&path).expect("the log is there").len();
+    let (events, payload) = (scanned.events as f64, scanned.payload_bytes as f64);
+    shown::table(
+        &["size", "bytes an event"],
+        &[
+            vec!["payload: body, sealed part, evidence".into(), shown::count(payload / events)],
+            vec!["log.db".into(), shown::count(disk as f64 / events)],
+        ],
+    );
+    vec![(P7, disk as f64 / payload)]
+}
+
+/// Memory is only told truly by a process that did nothing else.
+fn open_in_a_new_process(folder: &Path) -> Vec<(Target, f64)> {
+    let program = std::env::current_exe().expect("this program has a file");
+    let mut seconds = Vec::new();
+    let mut mib = Vec::new();
+    for _ in 0..ROUNDS {
+        let output = std::process::Command::new(&program)
+            .arg("--only-open")
+            .arg(folder)
+            .output()
+            .expect("this program starts again");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let mut figures = text.split_whitespace().map(|it| it.parse::<f64>().unwrap_or(f64::NAN));
+        seconds.push(figures.next().unwrap_or(f64::NAN));
+        mib.push(figures.next().unwrap_or(f64::NAN));
+    }
+    vec![(P8_S, measure::median(seconds)), (P8_MIB, measure::median(mib))]
+}
+
+/// Opens log, vault, registrar and views as `hub serve` does, and says how long it took.
+fn only_open(folder: &Path) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
+    runtime.block_on(async {
+        let begun = Instant::now();
+        let stand = Stand::start(folder);
+        let took = begun.elapsed();
+        shown::say(&format!("{} {}", took.as_secs_f64(), cpu::resident_mib()));
+        stand.stop().await;
+    });
+}
