@@ -8,6 +8,7 @@
 //! `examples/toy_province.rs` is the smallest complete province.
 
 pub mod adapter;
+pub mod by_hand;
 pub mod check;
 pub mod clock;
 pub mod config;

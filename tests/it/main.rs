@@ -7,5 +7,6 @@ mod http;
 mod naive;
 mod schemas;
 mod scripts;
+mod simulation;
 mod tidy;
 mod travel;

@@ -1,0 +1,65 @@
+//! What nobody thought of: many seeds, and everything must hold after each. The long campaign is
+//! `cargo run -p tests --example simulate -- --seeds 10000`.
+
+use tests::simulation::{Outcome, Size, run};
+
+/// In an unoptimised build this takes some seconds.
+const SEEDS: u64 = 40;
+
+#[test]
+fn nothing_is_lost_or_done_twice_whatever_breaks() {
+    let mut all = Outcome::default();
+    for seed in 0..SEEDS {
+        let outcome = run(seed, Size::default());
+        assert!(outcome.broken.is_empty(), "seed {seed}: {:#?}", outcome.broken);
+        all.add(outcome);
+    }
+    assert!(all.never().is_empty(), "never recorded: {:?}", all.never());
+    for fault in FAULTS {
+        assert!(all.faults.contains_key(fault), "never met: {fault}");
+    }
+    for edge in EDGES {
+        assert!(all.edges.contains_key(edge), "never walked: {edge:?}");
+    }
+}
+
+#[test]
+fn a_seed_tells_the_same_story_every_time() {
+    let first = run(7, Size::default());
+    let second = run(7, Size::default());
+    assert_eq!(first.fingerprint, second.fingerprint);
+    assert_ne!(first.fingerprint, run(8, Size::default()).fingerprint);
+}
+
+const FAULTS: &[&str] = &[
+    "lost by the bus",
+    "doubled by the bus",
+    "delayed by the bus",
+    "swallowed by the broker",
+    "the broker is away",
+    "the broker's disk is gone",
+    "a province is out of reach",
+    "crash of an adapter",
+    "crash of the hub",
+    "crash of the hub between publishing and noting",
+    "crash of the hub between append and acknowledgement",
+    "a log that does not know what it wrote",
+    "the views are gone",
+];
+
+const EDGES: &[(&str, &str)] = &[
+    ("nothing", "submitted"),
+    ("submitted", "routed"),
+    ("routed", "forwarded"),
+    ("forwarded", "delivered"),
+    ("delivered", "accepted"),
+    ("delivered", "declined"),
+    ("delivered", "correction-requested"),
+    ("delivered", "parked"),
+    ("accepted", "suspended"),
+    ("suspended", "accepted"),
+    ("accepted", "approved"),
+    ("accepted", "denied"),
+    ("correction-requested", "correction-lapsed"),
+    ("correction-requested", "routed"),
+];
