@@ -75,7 +75,11 @@ impl Office {
             }
             24..44 => self.ask(case, soon, Material::Photo),
             44..54 => self.decide(case, late, chance),
-            54..58 => self.note(case, soon, completed(case, Outcome::Approved)),
+            54..60 => {
+                // The decision before the acceptance: refused, and then done in order.
+                self.note(case, soon, completed(case, Outcome::Approved));
+                self.decide(case, soon + hours(10), chance);
+            }
             _ => self.decide(case, soon, chance),
         }
     }

@@ -61,7 +61,7 @@ impl World {
                 self.act_on(case);
             }
         }
-        if self.chance.random_bool(0.02) {
+        if self.chance.random_bool(0.04) {
             self.publish();
         }
     }
