@@ -504,3 +504,18 @@ event_enum! {
         ConflictingDecision = "case.conflicting-decision.v1",
     }
 }
+
+impl CaseEvent {
+    /// Days passed and led to it; nobody did it. The hub says so, whoever's command made it look.
+    pub fn is_of_time(&self) -> bool {
+        matches!(
+            self,
+            Self::AcceptanceOverdue(_)
+                | Self::CompletionOverdue(_)
+                | Self::CaseUrged(_)
+                | Self::SeriouslyOverdue(_)
+                | Self::DeemedAccepted(_)
+                | Self::CorrectionLapsed(_)
+        )
+    }
+}

@@ -275,6 +275,7 @@ fn give(story: &mut Story, command: &Command, visited: &mut BTreeMap<&'static st
     let unchanged = story.decide(command);
     assert_eq!(decided, unchanged, "deciding decides nothing");
     let Ok(events) = decided else { return };
+    check_breach_first(before.as_ref(), &events, hub_core::calendar::shanghai_date(story.now));
     for event in events {
         *visited.entry(event.kind()).or_default() += 1;
         story.case = evolve(story.case.take(), &event);
@@ -284,6 +285,20 @@ fn give(story: &mut Story, command: &Command, visited: &mut BTreeMap<&'static st
     let again = decide(story.case.as_ref(), command, &story.rules, story.now);
     assert_eq!(again, Ok(vec![]), "given twice: {command:?}");
     check_far_future(story, command);
+}
+
+/// Nothing is recorded on a clock whose day has passed before that is on record.
+fn check_breach_first(before: Option<&Case>, events: &[CaseEvent], today: Date) {
+    let running = before.and_then(Case::running_clock);
+    let Some((stage, clock)) = running.filter(|it| it.1.due.day < today && !it.1.overdue) else {
+        return;
+    };
+    let breach = match events.first() {
+        None | Some(CaseEvent::AcceptanceOverdue(_)) => Stage::Acceptance,
+        Some(CaseEvent::CompletionOverdue(_)) => Stage::Completion,
+        Some(other) => panic!("{} stands before the breach", other.kind()),
+    };
+    assert!(events.is_empty() || breach == stage, "the other clock's breach");
 }
 
 /// What was handed in or reported is known for ever, whatever has happened since.

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 
+use events::case::CaseEvent;
 use events::envelope::{Actor, Envelope, Event, Evidence};
 use events::ids::{CaseId, ProvinceCode, StreamName};
 use events::keeping::KeepingEvent;
@@ -47,6 +48,10 @@ struct Cause {
     caused_by: Option<Uuid>,
 }
 
+fn is_of_time(envelope: &Envelope) -> bool {
+    matches!(&envelope.event, Event::Case(it) if it.is_of_time())
+}
+
 /// What a case's ask brings.
 struct CaseAsk<'a> {
     case: CaseId,
@@ -68,6 +73,24 @@ impl Cause {
         }
         let Ask { actor, occurred_at, caused_by, .. } = ask;
         Self { actor: actor.clone(), occurred_at: *occurred_at, caused_by: *caused_by }
+    }
+
+    /// A case's events, in order: those of passed days are the hub's own, the others the asker's.
+    fn case_envelopes(
+        self,
+        case: CaseId,
+        events: Vec<CaseEvent>,
+        ids: &mut EventIds,
+        at: Timestamp,
+    ) -> Vec<Envelope> {
+        let stream = StreamName::Case(case);
+        let passed_count = events.iter().take_while(|it| it.is_of_time()).count();
+        let mut passed: Vec<Event> = events.into_iter().map(Event::Case).collect();
+        let own = passed.split_off(passed_count);
+        let hub = Self { actor: Actor::Hub, occurred_at: at, caused_by: None };
+        let mut envelopes = hub.envelopes(stream, passed, ids, at);
+        envelopes.extend(self.envelopes(stream, own, ids, at));
+        envelopes
     }
 
     fn envelopes(
@@ -147,19 +170,19 @@ impl Desk {
             }
             Ok(events) => events,
         };
-        let envelopes = events.into_iter().map(Event::Case);
-        let mut envelopes =
-            cause.envelopes(StreamName::Case(case), envelopes, &mut self.ids, round.at);
-        let first = &mut envelopes[0];
-        first.evidence = ask.evidence.cloned();
-        if let Some(personal) = ask.personal {
-            match self.sealer.seal(case, first.id, personal) {
-                Ok(sealed) => first.sealed = Some(sealed),
-                // Nobody may add to what was destroyed on purpose.
-                Err(VaultError::NoKey { .. }) => {
-                    return Ok(Verdict::Answer(Answer::Refused(Refusal::OutOfOrder)));
+        let mut envelopes = cause.case_envelopes(case, events, &mut self.ids, round.at);
+        // What days led to stands before the command's own events, and is nobody's to sign or seal.
+        if let Some(own) = envelopes.iter_mut().find(|it| !is_of_time(it)) {
+            own.evidence = ask.evidence.cloned();
+            if let Some(personal) = ask.personal {
+                match self.sealer.seal(case, own.id, personal) {
+                    Ok(sealed) => own.sealed = Some(sealed),
+                    // Nobody may add to what was destroyed on purpose.
+                    Err(VaultError::NoKey { .. }) => {
+                        return Ok(Verdict::Answer(Answer::Refused(Refusal::OutOfOrder)));
+                    }
+                    Err(error) => return Err(Fatal::Vault(error)),
                 }
-                Err(error) => return Err(Fatal::Vault(error)),
             }
         }
         let builds_on = expected(told.version);

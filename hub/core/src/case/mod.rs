@@ -24,6 +24,7 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
 use self::parts::{Acceptance, CaseStage, Clock, Correction, Decision, Request, Seen, Suspension};
+use crate::calendar::shanghai_date;
 use crate::command::Command;
 use crate::deadlines::Rules;
 use crate::refusal::Refusal;
@@ -113,6 +114,9 @@ pub struct Case {
 /// An empty list means: all of this is known already. A report that contradicts the story is not an
 /// error but news of its own (`ReportRefused`, `ConflictingDecision`); a report that came before its
 /// predecessor is `Refusal::ReportTooEarly`, to be held. `now` is the hub's clock.
+///
+/// What the passing of days has led to comes first: whether the watch has looked yet decides nothing.
+/// Those events are the hub's own words (`CaseEvent::is_of_time`), not the commander's.
 pub fn decide(
     state: Option<&Case>,
     command: &Command,
@@ -123,6 +127,26 @@ pub fn decide(
         return submission::submit(state, submit, rules, now);
     }
     let case = state.ok_or(Refusal::UnknownCase)?;
+    if let Command::ObserveDate(today) = command {
+        return Ok(deadlines::observe(case, *today, rules));
+    }
+    let passed = deadlines::observe(case, shanghai_date(now), rules);
+    if passed.is_empty() {
+        return obey(case, command, rules, now);
+    }
+    let today = passed.iter().fold(Some(case.clone()), evolve);
+    let own = obey(today.as_ref().unwrap_or(case), command, rules, now)?;
+    // What changes nothing is no occasion to note anything: the watch will.
+    Ok(if own.is_empty() { own } else { passed.into_iter().chain(own).collect() })
+}
+
+/// What the command itself leads to, in a story that has come to today.
+fn obey(
+    case: &Case,
+    command: &Command,
+    rules: &Rules,
+    now: Timestamp,
+) -> Result<Vec<CaseEvent>, Refusal> {
     match command {
         Command::Submit(_) => Err(Refusal::CaseExists),
         Command::Record { message, next_request } => {

@@ -141,12 +141,14 @@ fn a_day_that_had_passed_before_the_suspension_stays_where_it_was() {
     let clock = story.state().completion_clock.clone().unwrap();
     assert_eq!((clock.due.day, clock.overdue), (day(6), true));
 
-    // The watch had not looked yet: the day had passed all the same.
+    // The watch had not looked yet: the day had passed all the same, and stands on record first.
     let mut story = Story::accepted();
-    suspend(&mut story, "2026-03-07T10:00");
+    story.at("2026-03-07T10:00");
+    let stop = story.report(News::Suspended { ground: SuspensionGround::Hearing });
+    story.yields(&stop, &["completion-overdue", "clock-suspended"]);
     resume(&mut story, "2026-03-09T10:00");
     assert_eq!(story.state().completion_clock.clone().unwrap().due.day, day(6));
-    story.observes(day(9), &["completion-overdue"]);
+    story.observes(day(9), &[]);
 }
 
 fn year_2027() -> CalendarYear {
@@ -238,4 +240,99 @@ fn a_suspended_clock_is_counted_when_it_resumes() {
     story.quiet(&Command::Revise);
     resume(&mut story, "2026-03-11T10:00");
     assert_eq!(story.state().completion_clock.clone().unwrap().due.day, day(17));
+}
+
+#[test]
+fn a_report_after_the_due_day_erases_no_breach_that_nobody_had_looked_for() {
+    let mut story = Story::delivered(); // due on Wednesday 4, and nobody looked on Thursday
+    story.at("2026-03-05T09:00");
+    let late = story.report(News::Accepted { acceptance_number: "受-1".to_owned() });
+    story.yields(&late, &["acceptance-overdue", "accepted"]);
+    assert_eq!(story.state().breached, [Stage::Acceptance]);
+
+    // Weeks later the whole ladder stands before the decision, and once only.
+    story.at("2026-03-31T09:00");
+    let decision = story.report(News::Suspended { ground: SuspensionGround::Hearing });
+    story.yields(
+        &decision,
+        &["completion-overdue", "urged", "seriously-overdue", "clock-suspended"],
+    );
+    story.observes(day(31), &[]);
+}
+
+#[test]
+fn whether_the_watch_has_looked_decides_nothing_about_any_command() {
+    let release = |story: &mut Story| Command::Release {
+        operator: "甲".to_owned(),
+        note: "已核实".to_owned(),
+        route_to: None,
+        request: story.new_id(),
+    };
+    let mut parked = Story::submitted();
+    parked.yields(&Command::Park { operator: "甲".to_owned() }, &["parked"]);
+    let release = release(&mut parked);
+    let refused = |story: &mut Story| story.report(News::Resumed);
+    let mut delivered = Story::delivered();
+    let refused = refused(&mut delivered);
+    let requested_at = moment("2026-03-05T08:00");
+    let withdraw = Command::Withdraw { requested_at, request: id(50) };
+    let explain = Command::ExplainBreach {
+        stage: Stage::Acceptance,
+        operator: "甲".to_owned(),
+        note: "系统升级".to_owned(),
+    };
+    let park = Command::Park { operator: "甲".to_owned() };
+    for (story, command) in [
+        (&delivered, withdraw),
+        (&delivered, refused),
+        (&delivered, explain),
+        (&delivered, park),
+        (&parked, release),
+    ] {
+        let mut unseen = story.clone();
+        unseen.at("2026-03-05T09:00");
+        let mut seen = unseen.clone();
+        let after = unseen.decide(&command).unwrap();
+        seen.observes(day(5), &["acceptance-overdue"]);
+        let before = seen.events.len() - 1;
+        seen.now = unseen.now;
+        seen.events.extend(seen.decide(&command).unwrap());
+        assert_eq!(after, seen.events[before..], "{command:?}");
+    }
+}
+
+#[test]
+fn a_calendar_that_comes_after_the_due_day_moves_it_and_leaves_the_breach() {
+    let mut story = Story::delivered();
+    story.at("2026-03-05T09:00");
+    let mut longer = year_2026();
+    longer.holidays.extend([day(3), day(4), day(5)]);
+    story.rules.calendar.publish(2, &longer).unwrap();
+    story.yields(&Command::Revise, &["acceptance-overdue", "due-day-revised"]);
+    assert!(story.state().acceptance_clock.overdue);
+}
+
+#[test]
+fn an_answer_after_the_correction_lapsed_comes_too_late_whoever_looked() {
+    let mut story = Story::delivered();
+    let ask = News::CorrectionRequested { missing: vec![Material::Photo], until: day(6) };
+    let ask = story.report(ask);
+    story.yields(&ask, &["correction-requested"]);
+    story.at("2026-03-07T09:00");
+    let late = story.report(News::Accepted { acceptance_number: "受-1".to_owned() });
+    story.yields(&late, &["correction-lapsed", "report-refused"]);
+}
+
+#[test]
+fn what_changes_nothing_is_no_occasion_to_note_a_passed_day() {
+    let mut story = Story::delivered();
+    let first = story.report(News::Returned {
+        reason: events::vocabulary::Reason::NotThisAuthority,
+        division: None,
+    });
+    story.yields(&first, &["returned", "parked"]);
+    story.at("2026-03-05T09:00");
+    story.quiet(&first);
+    story.quiet(&Command::Revise);
+    story.observes(day(5), &["acceptance-overdue"]);
 }

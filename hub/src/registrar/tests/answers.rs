@@ -111,6 +111,53 @@ async fn asks_on_one_case_in_one_batch_build_on_each_other() {
 }
 
 #[tokio::test]
+async fn a_passed_day_is_the_hubs_own_word_and_the_report_keeps_its_evidence() {
+    let stage = Stage::new();
+    stage.submitted(case(1)).await; // Monday: due on Wednesday, 2026-03-04
+    stage.clock.advance_to(moment("2026-03-05T01:00:00Z"));
+    let ask = || report(case(1), 1, accepted());
+    let told = recorded(stage.registrar.ask(ask()).await);
+    assert_eq!(kinds(&told), ["case.acceptance-overdue.v1", "case.accepted.v1"]);
+    let (passed, own) = (&told[0].envelope, &told[1].envelope);
+    assert_eq!((&passed.actor, passed.caused_by), (&Actor::Hub, None));
+    assert_eq!(passed.occurred_at, moment("2026-03-05T01:00:00Z"));
+    assert!(passed.evidence.is_none(), "the province signed nothing of the kind");
+    assert_eq!(own.actor, Actor::Province("22".parse().unwrap()));
+    assert!(own.evidence.is_some() && own.caused_by.is_some());
+    // The same again finds the report's own event, as its receipt did.
+    assert_eq!(stage.registrar.ask(ask()).await, Ok(Answer::NothingNew(vec![told[1].clone()])));
+}
+
+#[tokio::test]
+async fn a_personal_part_is_sealed_with_its_own_event_not_with_a_passed_day() {
+    let stage = Stage::new();
+    stage.submitted(case(1)).await;
+    stage.clock.advance_to(moment("2026-03-05T01:00:00Z"));
+    let command = Command::Withdraw {
+        requested_at: moment("2026-03-05T00:00:00Z"),
+        request: super::stage::request(7),
+    };
+    let what = What::Case {
+        case: case(1),
+        command,
+        personal: Some(b"canary".to_vec()),
+        evidence: None,
+        key: None,
+    };
+    let actor = Actor::National("national-web".to_owned());
+    let occurred_at = moment("2026-03-05T00:00:00Z");
+    let told =
+        recorded(stage.registrar.ask(Ask { actor, occurred_at, caused_by: None, what }).await);
+    assert_eq!(kinds(&told), ["case.acceptance-overdue.v1", "case.withdrawn.v1"]);
+    assert_eq!(told[0].envelope.sealed, None);
+    let own = &told[1].envelope;
+    assert_eq!(
+        stage.opener.open(case(1), own.id, own.sealed.as_ref().unwrap()).unwrap(),
+        b"canary"
+    );
+}
+
+#[tokio::test]
 async fn a_report_speaks_for_its_province_and_brings_its_evidence_once() {
     let stage = Stage::new();
     stage.submitted(case(1)).await;
