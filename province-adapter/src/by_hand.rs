@@ -101,15 +101,17 @@ impl ByHand {
         inbox::taken(&self.connection, row, now)
     }
 
-    /// News of the office: durable in the outbox on return. The same again is the same.
+    /// News of the office, with a text for the applicant that travels sealed: durable in the outbox
+    /// on return. The same again is the same.
     pub fn report(
         &self,
         case: CaseId,
         news: News,
         occurred_at: Timestamp,
+        text: Option<String>,
         now: Timestamp,
     ) -> Result<ReportId, ReportError> {
-        let item = Item { case, news, occurred_at, text: None };
+        let item = Item { case, news, occurred_at, text };
         self.whole(|it| report_in(it, &self.identity, item, now))
     }
 

@@ -3,8 +3,11 @@
 mod attacks;
 mod bad_http;
 mod broker;
+mod canary;
 mod http;
 mod naive;
+mod replay;
+mod sabotage;
 mod schemas;
 mod scripts;
 mod simulation;

@@ -35,7 +35,8 @@ pub(super) struct Province {
     hand: ByHand,
 }
 
-fn open(path: &std::path::Path, code: ProvinceCode) -> ByHand {
+/// An adapter moved by hand, with the keys that its province registers.
+pub fn open(path: &std::path::Path, code: ProvinceCode) -> ByHand {
     let keys = Keys::of(code);
     let identity = Identity {
         province: code,
@@ -136,7 +137,7 @@ impl Province {
     ) {
         for item in self.office.due(now) {
             self.hand
-                .report(item.case, item.news.clone(), item.at, now)
+                .report(item.case, item.news.clone(), item.at, None, now)
                 .expect("the office speaks of work that arrived");
             // Said, and dead before the office knows: it says it again.
             if dies(&mut faults) {

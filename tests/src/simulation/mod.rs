@@ -4,7 +4,7 @@
 //! Ids and keys are drawn by the machine, so the bytes of two runs differ; the story of a seed — which
 //! events, in which order, at which moments — is the same every time, and its fingerprint says so.
 
-mod adapter;
+pub mod adapter;
 mod bus;
 mod office;
 mod people;

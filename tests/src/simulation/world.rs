@@ -99,20 +99,23 @@ impl World {
             if self.chance.random_bool(0.2) {
                 self.release();
             }
+            self.recover();
             if midnight && self.chance.random_bool(0.9) {
                 self.hub.watch();
             }
             self.dispatch_badly();
             self.provinces_step(true);
+            self.choose_mishap();
             self.reports_badly();
+            self.recover();
             self.after_the_step();
         }
     }
 
     fn choose_mishap(&mut self) {
-        let mishap = match self.chance.random_range(0..40) {
-            0 => Mishap::BeforeWriting,
-            1 => Mishap::AfterWriting,
+        let mishap = match self.chance.random_range(0..80) {
+            0..2 => Mishap::BeforeWriting,
+            2..4 => Mishap::AfterWriting,
             _ => return,
         };
         self.hub.luck.expect(mishap);
@@ -181,8 +184,11 @@ impl World {
     }
 
     fn take(&mut self, code: ProvinceCode, arrived: Vec<OnTheWay<Message>>, forgets: bool) {
+        // One by one where a mishap is near, for the same reason; otherwise as they came.
+        let at_once = if self.unlucky { 1 } else { arrived.len().max(1) };
         let batch: Vec<Message> = arrived.iter().map(|it| it.message.clone()).collect();
-        let settled = self.hub.take(code, &batch);
+        let settled: Vec<_> =
+            batch.chunks(at_once).flat_map(|it| self.hub.take(code, it)).collect();
         let province = self.provinces.get_mut(&code).expect("it is on stage");
         for (it, settled) in arrived.into_iter().zip(settled) {
             let done = matches!(settled.fate, Fate::Acknowledge | Fate::Terminate);
@@ -192,10 +198,15 @@ impl World {
         }
     }
 
-    fn after_the_step(&mut self) {
+    /// Before many ask at once: which of them would meet the mishap, only their race could tell, and
+    /// a seed must always tell the same story.
+    fn recover(&mut self) {
         if self.unlucky {
             self.crash_hub("a log that does not know what it wrote");
         }
+    }
+
+    fn after_the_step(&mut self) {
         match self.chance.random_range(0..60) {
             0 => {
                 self.provinces.values_mut().for_each(|it| {
