@@ -5,7 +5,10 @@
 //!
 //! - answers only after the append: `hub::registrar::tests::answers`
 //! - a report acknowledged only after it is recorded: `hub::intake` tests over a broker (`travel`)
-//! - one report, one record (`case.reports`): `hub/core/tests/laws.rs`, and `simulation` ("once")
+//! - one report, one record (`case.reports`): `hub/core/tests/laws.rs`; tried by hand on the simulation,
+//!   whose seed 0 says "once"
+//! - reports said again until receipted: `province_adapter::laws`; tried by hand on the simulation,
+//!   whose seed 0 says "rest", "ended", "receipted" and "replayed"
 //! - an adapter durable before it acknowledges: `province_adapter::laws`
 //! - append-only triggers and settings of the store: `hub::log::sqlite::tests`
 

@@ -10,7 +10,7 @@ mod office;
 mod people;
 mod world;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use events::case::CaseEvent;
 use events::envelope::Recorded;
@@ -122,11 +122,9 @@ fn count(log: &[Recorded], outcome: &mut Outcome) {
 
 /// Over everything that does not depend on drawn ids.
 fn fingerprint(log: &[Recorded]) -> Hash {
-    let mut seen: BTreeSet<String> = BTreeSet::new();
     let mut sha = Sha256::new();
     for it in log {
         let stream = it.envelope.stream.to_string();
-        seen.insert(stream.clone());
         let line = format!(
             "{} {stream} {} {} {}\n",
             it.position,

@@ -109,8 +109,8 @@ impl World {
             }
             let request = RequestId(sibling(id, 300 + case.releases as u16));
             let codes = self.codes();
-            let free = codes.iter().copied().filter(|it| !case.returned_by.contains(it));
-            let somebody: Option<ProvinceCode> = free.last().or(codes.first().copied());
+            let mut free = codes.iter().copied().filter(|it| !case.returned_by.contains(it));
+            let somebody: Option<ProvinceCode> = free.next_back().or(codes.first().copied());
             let route_to = somebody.filter(|_| case.returned);
             let (operator, note) = ("operator-1".to_owned(), "looked into it".to_owned());
             drop(self.hub.tell(id, Command::Release { operator, note, route_to, request }));
