@@ -9,7 +9,7 @@
 //! 4. [`province`], [`reference`], [`keeping`]: membership, published rules, the log itself.
 //! 5. [`envelope`]: an event as it is proposed and as the log holds it.
 //! 6. [`wire`]: CloudEvents JSON in and out. [`subjects`]: every NATS name, once.
-//! 7. [`proof`]: the chain, the signatures, the seals.
+//! 7. [`proof`]: the chain, the signatures, the seals; [`personal`]: what must not stand in clear.
 //!
 //! Deliberately absent: input and output, the clock, randomness, rules. What needs a moment or
 //! chance is given it.
@@ -20,6 +20,7 @@ pub mod envelope;
 pub mod feedback;
 pub mod ids;
 pub mod keeping;
+pub mod personal;
 pub mod proof;
 pub mod province;
 pub mod reference;

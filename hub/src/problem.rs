@@ -101,6 +101,7 @@ pub const CODES: &[(&str, u16, &str, &str)] = &[
     ("private-use-character",     422, "含自造字",             "a text has a private-use or unassigned character"),
     ("combining-flood",           422, "组合字符过多",         "a text has too many combining marks in a row"),
     ("look-alike-dot",            422, "间隔号不规范",         "the dot in a name must be U+00B7"),
+    ("identity-number-in-clear",  422, "明文字段含身份号码",   "a field that is not sealed has an identity number"),
     ("blank-name",                422, "姓名为空白",           "the name begins, ends or consists of blanks"),
     // The rules.
     ("unknown-case",              404, "没有此办件",           "no such case"),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use events::ids::{CaseId, ReportId, RequestId};
+use events::personal;
 use events::proof::{Digest, seal};
 use events::report::{News, Report, ReportMessage};
 use events::subjects;
@@ -46,6 +47,11 @@ pub enum ReportError {
         /// How large.
         bytes: usize,
     },
+    /// A number that the hub keeps in clear is somebody's identity number.
+    #[error(
+        "an identity number would stand in clear\n(use a number that says nothing about the person)"
+    )]
+    IdentityNumberInClear,
     /// The work had no reply key, or it does not open.
     #[error("the text cannot be sealed for case {case}")]
     NoReplyKey {
@@ -145,6 +151,9 @@ fn write_down(
             return Err(ReportError::TextTooLong { bytes: sealed.len() });
         }
         report.sealed_text = Some(sealed);
+    }
+    if personal::tells_identity_number(&report) {
+        return Err(ReportError::IdentityNumberInClear);
     }
     Ok(ReportMessage { id: id_of_report, occurred_at: draft.occurred_at, report })
 }

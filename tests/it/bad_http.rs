@@ -103,6 +103,18 @@ fn bodies() -> Vec<Bad> {
             "110105209912310026",
             "identity-number-not-born",
         ),
+        changed(
+            "in clear: the reference",
+            "/client_reference",
+            "CANARY-11010519491231002X",
+            "identity-number-in-clear",
+        ),
+        changed(
+            "in clear: the authority",
+            "/authority/name",
+            "CANARY 11010519491231002X",
+            "identity-number-in-clear",
+        ),
         changed("29 item", "/item", "CANARY", "unknown-item"),
         changed("29 category", "/category", "CANARY", "unknown-category"),
         changed("29 channel", "/channel", "CANARY", "unknown-channel"),

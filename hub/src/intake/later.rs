@@ -90,6 +90,9 @@ pub(super) async fn complaint(
 ) -> Answered {
     let read = desk.read(request, &desk.schemas.complaint, "complaint").await?;
     let text = |field: &str| read.body[field].as_str().unwrap_or("").to_owned();
+    personal::open_text(&text("reference")).map_err(|(code, hint)| {
+        broken(vec![Place { pointer: "/reference".to_owned(), code, hint }])
+    })?;
     let command = Command::FileComplaint { reference: text("reference"), channel: text("channel") };
     record(&desk, &read, &name, command, None, desk.clock.now()).await
 }

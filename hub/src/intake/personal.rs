@@ -95,6 +95,15 @@ pub fn text(given: &str) -> Result<(), Wrong> {
     Ok(())
 }
 
+/// A text for a field that nobody seals: readable, and nobody's identity number.
+pub fn open_text(given: &str) -> Result<(), Wrong> {
+    text(given)?;
+    if events::personal::has_identity_number(given) {
+        return Err(("identity-number-in-clear", Some("only the personal part is sealed")));
+    }
+    Ok(())
+}
+
 /// Several lines are fine in remarks.
 pub fn remarks(given: &str) -> Result<(), Wrong> {
     given.split(['\n', '\r', '\t']).try_for_each(text)

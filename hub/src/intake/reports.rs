@@ -6,6 +6,7 @@ use bytes::Bytes;
 use events::case::CaseEvent;
 use events::envelope::{Actor, Event, Recorded};
 use events::ids::{CaseId, ProvinceCode, ReportId, RequestId, StreamName};
+use events::personal::{has_identity_number, tells_identity_number};
 use events::work::ReportReceipt;
 use hub_core::command::Command;
 use hub_core::refusal::Refusal;
@@ -24,6 +25,8 @@ use crate::views::membership::Membership;
 const AGAIN_FIRST: Duration = Duration::from_millis(50);
 /// Longest wait when the registrar cannot take reports now.
 const AGAIN_MAX: Duration = Duration::from_secs(5);
+/// The code of a report that says in clear what nobody may read.
+const IDENTITY_NUMBER_IN_CLEAR: &str = "identity-number-in-clear";
 /// Longest subject that is kept with a stray, in characters.
 const SUBJECT_CHARACTERS_MAX: usize = 256;
 
@@ -115,6 +118,10 @@ impl ReportDesk {
             let Message { subject, headers, payload } = message;
             let incoming = Incoming { subject, headers: headers.as_ref(), payload };
             match examine(incoming, province, &self.origin, &self.membership) {
+                // Evidence is kept in clear, for ever: what tells too much is kept sealed, and only here.
+                Ok(report) if tells_too_much(&report) => {
+                    verdicts.push(Some(too_open(&report)));
+                }
                 Ok(report) => {
                     verdicts.push(None);
                     places.push(place);
@@ -289,6 +296,19 @@ fn record(province: ProvinceCode, report: &Examined) -> Ask {
             key: None,
         },
     }
+}
+
+/// Whether an identity number stands in it in clear: in a field that we read, or in one that we do not.
+fn tells_too_much(report: &Examined) -> bool {
+    let bytes = str::from_utf8(&report.evidence.bytes);
+    tells_identity_number(&report.message.report) || bytes.is_ok_and(has_identity_number)
+}
+
+fn too_open(report: &Examined) -> Verdict {
+    let (id, case) = (report.message.id, report.message.report.case);
+    let refused = Some(IDENTITY_NUMBER_IN_CLEAR.to_owned());
+    let receipt = ReportReceipt { report: id, case, position: None, hash: None, refused };
+    Verdict::Stray(IDENTITY_NUMBER_IN_CLEAR, Some(receipt))
 }
 
 /// Where `report` stands among `events`, and whether it was refused there.

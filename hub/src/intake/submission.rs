@@ -52,7 +52,11 @@ pub(super) fn read(desk: &Desk, read: &Read) -> Result<Submission, Problem> {
     note(&mut places, "/applicant/name", personal::name(&body.applicant.name));
     let number_verdict = number.as_ref().map(|_| ()).map_err(|it| (*it, None));
     note(&mut places, "/applicant/identity_number", number_verdict);
-    note(&mut places, "/authority/name", personal::text(&body.authority.name));
+    note(&mut places, "/authority/name", personal::open_text(&body.authority.name));
+    let code = body.authority.code.as_deref().unwrap_or("");
+    note(&mut places, "/authority/code", personal::open_text(code));
+    let reference = body.client_reference.as_deref().unwrap_or("");
+    note(&mut places, "/client_reference", personal::open_text(reference));
     let remarks = body.remarks.as_deref().unwrap_or("");
     note(&mut places, "/remarks", personal::remarks(remarks));
     let submitted_at = moment(&body.submitted_at);

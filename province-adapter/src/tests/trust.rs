@@ -103,6 +103,21 @@ fn a_text_travels_sealed_and_opens_only_in_its_report() {
 }
 
 #[test]
+fn an_identity_number_as_an_offices_number_is_refused_before_anything_is_written() {
+    let desk = Desk::new();
+    let work = desk.hub.work(1, 10, WorkKind::Case);
+    desk.arrive(&desk.hub.letter(&work), start());
+    let news = News::CertificateIssued { certificate_id: "11010519491231002X".to_owned() };
+    let item = NewsItem { case: work.case, news, occurred_at: after(1), text: None };
+    let refused = desk.step(|it| report_in(it, &desk.identity, item, after(1)));
+    assert!(matches!(refused, Err(outbox::ReportError::IdentityNumberInClear)));
+    desk.tell(work.case, accepted(), after(2), None);
+    let sent = desk.send(after(3));
+    let last = wire::report_from_bytes(&sent.last().unwrap().body).unwrap();
+    assert_eq!(last.report.number, 2, "no number was used up");
+}
+
+#[test]
 fn no_personal_value_stands_in_clear_in_any_file_of_the_store() {
     let desk = Desk::new();
     let work = desk.hub.work(1, 10, WorkKind::Case);

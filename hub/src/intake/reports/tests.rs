@@ -139,6 +139,29 @@ async fn what_never_can_be_recorded_is_kept_receipted_with_its_code_and_not_sent
 }
 
 #[tokio::test]
+async fn an_identity_number_in_clear_reaches_neither_the_log_nor_its_evidence() {
+    let mut scene = Scene::new().await;
+    let case = scene.stage.submit(1, 22).await;
+    let first = [scene.stage.report(case, 1, delivered()), scene.stage.report(case, 2, accepted())];
+    scene.take(&first).await;
+    let before = scene.stage.events_count();
+    let result = events::case::CaseResult {
+        certificate_id: Some("11010519491231002X".to_owned()),
+        ..Default::default()
+    };
+    let (outcome, decision_number) = (Outcome::Approved, "决-1".to_owned());
+    let news = News::Completed { outcome, decision_number, reasons: vec![], result };
+    let (settled, receipts) = scene.take(&[scene.stage.report(case, 3, news)]).await;
+    assert_eq!(settled[0].fate, Fate::Acknowledge);
+    assert_eq!(receipts[0].refused.as_deref(), Some("identity-number-in-clear"));
+    assert_eq!((receipts[0].position, scene.stage.events_count()), (None, before));
+    assert_eq!(scene.strays().iter().map(|it| it.2).sum::<u64>(), 1);
+    // The number is still free.
+    let again = scene.stage.report(case, 3, completed(Outcome::Approved));
+    assert_eq!(outcomes(&scene.take(&[again]).await.0), ["recorded"]);
+}
+
+#[tokio::test]
 async fn what_nobody_signed_is_kept_by_name_and_terminated_without_a_receipt() {
     let mut scene = Scene::new().await;
     let case = scene.stage.submit(1, 22).await;

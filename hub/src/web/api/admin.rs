@@ -180,6 +180,10 @@ fn note(given: String, pointer: &str) -> Result<String, Problem> {
     if given.chars().any(char::is_control) {
         return Err(Problem::at("control-character", pointer));
     }
+    // It is kept for ever and sealed by nobody.
+    if events::personal::has_identity_number(&given) {
+        return Err(Problem::at("identity-number-in-clear", pointer));
+    }
     Ok(given)
 }
 
