@@ -1,5 +1,7 @@
 //! `hub serve`: opens the stores, starts each room, and stops them in order. Here, and only here, tasks begin.
 
+mod rooms;
+
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -127,13 +129,19 @@ async fn serve(config: Config) -> anyhow::Result<()> {
             .with_context(|| format!("cannot write `{}`", file.display()))?;
     }
     info!(%address, epoch = house.epoch, "the hub serves {} at {address}", house.config.origin);
-    listen::serve(listener, app, house.config.http.limits.clone(), told_to_stop()).await;
+    let mut why = rooms::Stop::Told;
+    let stop = async { why = rooms::told_or_ended(told_to_stop(), &mut rooms).await };
+    listen::serve(listener, app, house.config.http.limits.clone(), stop).await;
     info!("stopping");
     rooms.shutdown().await;
     let (readers, clock) = (house.readers.clone(), house.clock.clone());
     tokio::task::block_in_place(|| {
         close(foundations.thread, &foundations.checkpointer, &readers, &clock)
     });
+    anyhow::ensure!(
+        why == rooms::Stop::Told,
+        "a room of the hub ended, so the hub stopped\n(the reason stands in the log above; nothing recorded is lost)"
+    );
     Ok(())
 }
 
