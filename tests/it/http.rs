@@ -188,3 +188,81 @@ async fn an_operator_publishes_a_calendar_and_anybody_asks_for_health() {
         assert_eq!(answer.status(), 200, "{path}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_sees_or_changes_more_than_their_role_allows() {
+    let hub = HttpHub::start().await;
+    let path = |it: &str| it.replace("{case}", "0").replace("{province}", "22");
+    let mut administered = 0;
+    for (method, route) in hub::web::ROUTES {
+        let open = ["/livez", "/readyz", "/metrics", "/openapi.json"].contains(route);
+        let own = route.starts_with("/v1/cases");
+        let administers = route.starts_with("/v1/admin/");
+        administered += usize::from(administers);
+        let method = method.to_uppercase();
+        let ask = |who: &str| {
+            let ask = hub.ask(&method, &path(route), who);
+            if method == "POST" { ask.body("{}") } else { ask }.send()
+        };
+        if open || own {
+            continue;
+        }
+        assert_eq!(ask("ysfw").await.unwrap().status(), 403, "a national system on {route}");
+        assert_eq!(ask("stranger").await.unwrap().status(), 401, "nobody on {route}");
+        if administers {
+            assert_eq!(ask("auditor").await.unwrap().status(), 403, "an auditor on {route}");
+        }
+    }
+    assert!(administered >= 11);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_revokes_a_key_explains_a_breach_and_each_is_an_event() {
+    let hub = HttpHub::start().await;
+    let first = hub.submit("key-00001", submission(1).to_string()).send().await.unwrap();
+    let receipt: Value = first.json().await.unwrap();
+    let case = receipt["case_id"].as_str().unwrap();
+    hub.wait_for(&format!("/v1/cases/{case}"), "ysfw", |it| it["case_id"] == case).await;
+    let keys = json!({"sign": {"key_id": "s1", "public_key": "AA"},
+        "seal": {"key_id": "e1", "public_key": "AA"}, "connect": {"key_id": "c1", "public_key": "U"}});
+    hub.clock.advance_to("2026-02-25T01:30:00Z".parse().unwrap()); // one day too late
+    let explain = format!("/v1/admin/cases/{case}/explain");
+    let table = [
+        ("/v1/admin/provinces/22/revoke-key", json!({"key_id": "s1", "reason": "stolen"}), 409, ""),
+        ("/v1/admin/provinces/22/enroll", keys, 201, "province.key-registered.v1"),
+        ("/v1/admin/provinces/22/revoke-key", json!({"key_id": "s2", "reason": "stolen"}), 404, ""),
+        (
+            "/v1/admin/provinces/22/revoke-key",
+            json!({"key_id": "s1", "reason": "stolen"}),
+            201,
+            "province.key-revoked.v1",
+        ),
+        (
+            "/v1/admin/provinces/22/maintenance",
+            json!({"from": "2026-03-01T00:00:00Z", "until": "2026-03-02T00:00:00Z", "reason": "move"}),
+            201,
+            "province.maintenance-declared.v1",
+        ),
+        (&explain, json!({"stage": "completion", "note": "系统升级"}), 409, ""),
+        (&explain, json!({"stage": "acceptance", "note": "11010519491231002X"}), 422, ""),
+        (
+            &explain,
+            json!({"stage": "acceptance", "note": "系统升级"}),
+            201,
+            "case.breach-explained.v1",
+        ),
+    ];
+    for (path, body, status, kind) in table {
+        let answer = hub.ask("POST", path, "keeper").json(&body).send().await.unwrap();
+        assert_eq!(answer.status(), status, "{path} {body}");
+        let told: Value = answer.json().await.unwrap();
+        let recorded = told["events"]
+            .as_array()
+            .is_some_and(|it| it.last().is_some_and(|it| it["type"] == kind));
+        assert_eq!(recorded, status == 201, "{path}: {told}");
+        if status == 201 {
+            let again = hub.ask("POST", path, "keeper").json(&body).send().await.unwrap();
+            assert_eq!(again.status(), 200, "{path} the second time");
+        }
+    }
+}

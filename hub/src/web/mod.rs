@@ -68,6 +68,11 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("post", "/v1/admin/provinces/{province}/resume"),
     ("post", "/v1/admin/cases/{case}/release"),
     ("post", "/v1/admin/cases/{case}/park"),
+    ("post", "/v1/admin/cases/{case}/explain"),
+    ("post", "/v1/admin/cases/{case}/complaint-answered"),
+    ("post", "/v1/admin/cases/{case}/archive"),
+    ("post", "/v1/admin/provinces/{province}/revoke-key"),
+    ("post", "/v1/admin/provinces/{province}/maintenance"),
     ("get", "/livez"),
     ("get", "/readyz"),
     ("get", "/metrics"),
@@ -76,7 +81,7 @@ pub const ROUTES: &[(&str, &str)] = &[
 
 /// The routes of [`ROUTES`], to be merged with those of the intake.
 pub fn router(rooms: Rooms) -> Router {
-    use api::{admin, alerts, cases, health, provinces, quarantine, stream};
+    use api::{admin, aftercare, alerts, cases, health, provinces, quarantine, stream};
     Router::new()
         .route("/v1/cases", get(cases::list))
         .route("/v1/cases/{case}", get(cases::one))
@@ -91,6 +96,11 @@ pub fn router(rooms: Rooms) -> Router {
         .route("/v1/admin/provinces/{province}/resume", post(admin::resume))
         .route("/v1/admin/cases/{case}/release", post(admin::release))
         .route("/v1/admin/cases/{case}/park", post(admin::park))
+        .route("/v1/admin/cases/{case}/explain", post(aftercare::explain))
+        .route("/v1/admin/cases/{case}/complaint-answered", post(aftercare::answered))
+        .route("/v1/admin/cases/{case}/archive", post(aftercare::archive))
+        .route("/v1/admin/provinces/{province}/revoke-key", post(aftercare::revoke))
+        .route("/v1/admin/provinces/{province}/maintenance", post(aftercare::maintenance))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))

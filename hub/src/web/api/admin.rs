@@ -36,7 +36,7 @@ struct DoneEvent {
     stream: String,
 }
 
-type Answered = Result<(StatusCode, Json<Done>), Problem>;
+pub(super) type Answered = Result<(StatusCode, Json<Done>), Problem>;
 
 /// A province's public keys, as it sends them to be enrolled.
 #[derive(Debug, Deserialize)]
@@ -157,7 +157,7 @@ pub(crate) async fn park(
     record(&rooms, &caller, vec![what]).await
 }
 
-async fn read<T: DeserializeOwned>(
+pub(super) async fn read<T: DeserializeOwned>(
     rooms: &Rooms,
     request: Request,
 ) -> Result<(Caller, T), Problem> {
@@ -168,11 +168,11 @@ async fn read<T: DeserializeOwned>(
     Ok((caller, body))
 }
 
-fn code(given: &str) -> Result<ProvinceCode, Problem> {
+pub(super) fn code(given: &str) -> Result<ProvinceCode, Problem> {
     given.parse().map_err(|_| Problem::new("not-found"))
 }
 
-fn note(given: String, pointer: &str) -> Result<String, Problem> {
+pub(super) fn note(given: String, pointer: &str) -> Result<String, Problem> {
     let length = given.chars().count();
     if !(1..=NOTE_CHARACTERS_MAX).contains(&length) {
         return Err(Problem::at("bad-length", pointer));
@@ -187,7 +187,7 @@ fn note(given: String, pointer: &str) -> Result<String, Problem> {
     Ok(given)
 }
 
-async fn of_case(rooms: &Rooms, name: &str, command: Command) -> Result<What, Problem> {
+pub(super) async fn of_case(rooms: &Rooms, name: &str, command: Command) -> Result<What, Problem> {
     let case = rooms.case(name).await?.case;
     Ok(What::Case { case, command, personal: None, evidence: None, key: None })
 }
@@ -200,7 +200,7 @@ fn fresh_id(rooms: &Rooms) -> Uuid {
 }
 
 /// One after the other; the first refusal ends it. What was recorded before it stays: each is repeatable.
-async fn record(rooms: &Rooms, caller: &Caller, whats: Vec<What>) -> Answered {
+pub(super) async fn record(rooms: &Rooms, caller: &Caller, whats: Vec<What>) -> Answered {
     let mut events = Vec::new();
     for what in whats {
         let actor = Actor::Operator(caller.name.clone());

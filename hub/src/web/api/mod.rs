@@ -1,6 +1,7 @@
 //! The reading API and the operators' few commands. Folders mirror URLs; lists have an order, a limit and a next page.
 
 pub mod admin;
+pub mod aftercare;
 pub mod alerts;
 pub mod cases;
 pub mod health;
