@@ -36,7 +36,7 @@ pub struct Config {
     /// Who may ask over HTTP.
     #[serde(default)]
     pub clients: Vec<ClientConfig>,
-    /// Waits before each further attempt, in milliseconds; the last one repeats.
+    /// Waits before each further attempt, in milliseconds of real time; the last one repeats.
     #[serde(default = "default_pace")]
     pub pace_ms: Vec<u64>,
     /// Time told faster than it passes: for demonstrations only.

@@ -134,7 +134,7 @@ fn tell(report: &Report, as_json: bool) -> anyhow::Result<()> {
         rows.push(["末条 head".to_owned(), format!("{position}  {hash}")]);
     }
     rows.push(["结论 verdict".to_owned(), words(report)]);
-    output::line(&output::table(["", ""], rows))
+    output::line(&output::facts(rows))
 }
 
 /// `ok`, or what is wrong with the first bad event.

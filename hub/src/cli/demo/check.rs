@@ -29,6 +29,24 @@ struct Told {
     conflicts: u32,
 }
 
+/// Cases that are open for one reason.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Open {
+    pub(super) cases: usize,
+    pub(super) due_first: String,
+    pub(super) due_last: String,
+}
+
+impl Open {
+    /// `2026-04-03 … 2026-04-09`
+    pub(super) fn due_in_words(&self) -> String {
+        match self.due_first == self.due_last {
+            true => self.due_first.clone(),
+            false => format!("{} … {}", self.due_first, self.due_last),
+        }
+    }
+}
+
 /// The summary; `--json` prints it as it is.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Summary {
@@ -54,7 +72,7 @@ pub(super) struct Summary {
     pub(super) lapsed: usize,
     pub(super) open: usize,
     /// Why open cases are open.
-    pub(super) open_because: BTreeMap<String, usize>,
+    pub(super) open_because: BTreeMap<String, Open>,
     /// Receipts whose case the log does not have as the receipt says.
     pub(super) lost: usize,
     /// Cases submitted, accepted or ended more than once, and applications recorded twice.
@@ -196,11 +214,15 @@ fn count(told: &Told, summary: &mut Summary) {
         None => {
             summary.open += 1;
             let late = if told.overdue { ", overdue" } else { "" };
-            let due = told.due.as_deref().unwrap_or("?");
-            *summary
-                .open_because
-                .entry(format!("{} (due {due}{late})", told.stage))
-                .or_default() += 1;
+            let open = summary.open_because.entry(format!("{}{late}", told.stage)).or_default();
+            open.cases += 1;
+            let due = told.due.clone().unwrap_or_default();
+            if open.due_first.is_empty() || due < open.due_first {
+                open.due_first.clone_from(&due);
+            }
+            if due > open.due_last {
+                open.due_last = due;
+            }
         }
     }
 }

@@ -141,7 +141,7 @@ pub(super) fn summary(it: &Summary) -> String {
     row("已结 ended", ended);
     row("在途 open", it.open.to_string());
     for (why, count) in &it.open_because {
-        row("    because", format!("{count} {why}"));
+        row("    因为 because", format!("{} {why}, due {}", count.cases, count.due_in_words()));
     }
     for (kind, count) in &it.breaches {
         row("时限 deadlines", format!("{count} {kind}"));
@@ -163,5 +163,5 @@ pub(super) fn summary(it: &Summary) -> String {
             "✘ DOES NOT HOLD 不成立".to_owned()
         },
     );
-    output::table(["", ""], rows)
+    output::facts(rows)
 }
