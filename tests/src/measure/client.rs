@@ -34,6 +34,11 @@ impl National {
         Self { address, token, handed_in: Arc::default(), divisions }
     }
 
+    /// The same national system, about authorities in other divisions.
+    pub fn elsewhere(&self, divisions: Vec<String>) -> Self {
+        Self { divisions: Arc::new(divisions), ..self.clone() }
+    }
+
     /// `clients` submit for `time`, each again as soon as it is answered.
     pub async fn run(&self, clients: usize, time: Duration) -> Run {
         let mut tasks = Vec::new();

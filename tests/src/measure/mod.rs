@@ -3,7 +3,10 @@
 
 pub mod client;
 pub mod cpu;
+pub mod ends;
+pub mod load;
 pub mod raw;
+pub mod road;
 pub mod scan;
 pub mod shown;
 pub mod stand;
