@@ -14,6 +14,8 @@ use tracing::error;
 const QUEUE_MAX: usize = 1024;
 /// Closures in one transaction.
 const BATCH_MAX: usize = 512;
+/// Prepared statements kept: more than the adapter and its office have, so that none is parsed twice.
+const STATEMENTS_KEPT_MAX: usize = 64;
 /// `PRAGMA application_id`: "hpad".
 const APPLICATION_ID: i64 = 0x6870_6164;
 /// The shape of `schema.sql`.
@@ -132,6 +134,7 @@ pub(crate) fn open_connection(path: &Path) -> Result<Connection, StoreError> {
         return Err(setting("SQLite version", rusqlite::version(), "3.51.3 or newer"));
     }
     let connection = Connection::open(path).map_err(opened)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT_MAX);
     connection
         .execute_batch(
             "PRAGMA busy_timeout=5000; PRAGMA page_size=8192; PRAGMA foreign_keys=ON;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use events::envelope::Envelope;
 use events::wire::TYPE_PREFIX;
 use serde::Deserialize;
 use uuid::Uuid;
@@ -46,4 +47,18 @@ pub fn contradiction(columns: &Columns<'_>, body: &[u8]) -> Option<&'static str>
         return Some("the kind is not the body's");
     }
     (head.source != columns.actor).then_some("the actor is not the body's")
+}
+
+/// The same for a body that was read already.
+pub fn contradiction_of(columns: &Columns<'_>, envelope: &Envelope) -> Option<&'static str> {
+    if envelope.id.0 != columns.event_id {
+        return Some("the event id is not the body's");
+    }
+    if envelope.stream.to_string() != columns.stream {
+        return Some("the stream is not the body's");
+    }
+    if envelope.event.kind() != columns.kind {
+        return Some("the kind is not the body's");
+    }
+    (envelope.actor.to_string() != columns.actor).then_some("the actor is not the body's")
 }

@@ -183,10 +183,11 @@ fn recorded(origin: &str, row: &Row<'_>) -> Result<Recorded, ReadError> {
         return Err(damaged("its hash is another one".to_owned()));
     }
     let written = Columns { event_id, stream: &stream, kind: text(6)?, actor: text(7)? };
-    if let Some(why) = columns::contradiction(&written, body) {
+    let mut envelope = event_from_bytes(body).map_err(|it| damaged(it.to_string()))?;
+    // The body is parsed once: what was read from it is held against the columns.
+    if let Some(why) = columns::contradiction_of(&written, &envelope) {
         return Err(damaged(why.to_owned()));
     }
-    let mut envelope = event_from_bytes(body).map_err(|it| damaged(it.to_string()))?;
     envelope.sealed = link.sealed.map(<[u8]>::to_vec);
     envelope.evidence = match (link.evidence, signature) {
         (Some(bytes), Some(signature)) => {
