@@ -16,8 +16,10 @@ use crate::web::api::told::{ALERT_KINDS, Province};
 use crate::web::api::{alerts, provinces};
 use crate::words::Language;
 
-/// How many alerts the overview shows.
-const ALERTS_SHOWN: usize = 20;
+/// How many alerts are looked at; those of one kind and province are one line.
+const ALERTS_LOOKED_AT: usize = 200;
+/// How many lines the overview shows.
+const ALERT_LINES_MAX: usize = 16;
 
 #[derive(Template)]
 #[template(path = "overview.html")]
@@ -34,6 +36,7 @@ struct Overview {
 struct AlertLine {
     kind: &'static str,
     number: String,
+    more: String,
     province: &'static str,
     due: String,
     since: String,
@@ -57,7 +60,7 @@ pub(super) async fn show(
 async fn overview(rooms: &Rooms, language: Language) -> Result<Overview, Problem> {
     let words = Words::of(language);
     let table = provinces::table(rooms).await?.provinces;
-    let newest = alerts::page(rooms, None, false, None, ALERTS_SHOWN).await?;
+    let newest = alerts::page(rooms, None, false, None, ALERTS_LOOKED_AT).await?;
     let columns = columns(words);
     let sum = |of: fn(&Province) -> u64| table.iter().map(of).sum();
     Ok(Overview {
@@ -65,7 +68,10 @@ async fn overview(rooms: &Rooms, language: Language) -> Result<Overview, Problem
         as_of: as_of(rooms, words).await?,
         lapse: rooms.clock.rate(),
         figures: columns.iter().map(|it| (it.0, sum(it.1))).collect(),
-        alerts: newest.rows.iter().map(|it| alert_line(it, words, language)).collect(),
+        alerts: grouped(&newest.rows)
+            .into_iter()
+            .map(|(it, more)| alert_line(it, more, words, language))
+            .collect(),
         heads: columns.iter().map(|it| it.0).collect(),
         provinces: table.iter().map(|it| province_line(it, words, language)).collect(),
     })
@@ -101,11 +107,29 @@ fn province_line(it: &Province, words: &'static Words, language: Language) -> Pr
     }
 }
 
-fn alert_line(it: &AlertRow, words: &'static Words, language: Language) -> AlertLine {
+/// The newest of each kind and province, and how many more there are: counts, never a storm.
+fn grouped(rows: &[AlertRow]) -> Vec<(&AlertRow, usize)> {
+    let mut groups: Vec<(&AlertRow, usize)> = Vec::new();
+    for row in rows {
+        let same = |it: &&mut (&AlertRow, usize)| {
+            (it.0.kind, it.0.province, it.0.ended_at.is_some())
+                == (row.kind, row.province, row.ended_at.is_some())
+        };
+        match groups.iter_mut().find(same) {
+            Some(group) => group.1 += 1,
+            None => groups.push((row, 0)),
+        }
+    }
+    groups.truncate(ALERT_LINES_MAX);
+    groups
+}
+
+fn alert_line(it: &AlertRow, more: usize, words: &'static Words, language: Language) -> AlertLine {
     let kind = ALERT_KINDS.iter().find(|known| known.0 == it.kind);
     AlertLine {
         kind: kind.map_or("", |it| if language == Language::English { it.3 } else { it.2 }),
         number: it.number.to_string(),
+        more: if more > 0 { format!("+{more}") } else { String::new() },
         province: it.province.map_or("–", |it| name(it, language)),
         due: it.due.map_or_else(|| "–".to_owned(), |it| it.to_string()),
         since: shanghai(it.raised_at),

@@ -16,7 +16,7 @@ words! {
     lang: "zh", "en";
     other: "en", "zh";
     other_name: "English", "中文";
-    title: "省际转办枢纽", "Inter-provincial routing hub";
+    title: "跨省通办路由枢纽", "Inter-provincial routing hub";
     zone: "上海时间", "Shanghai time";
     position: "日志位置", "log position";
     behind: "落后事件", "events behind";
