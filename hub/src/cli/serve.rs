@@ -1,5 +1,6 @@
 //! `hub serve`: opens the stores, starts each room, and stops them in order. Here, and only here, tasks begin.
 
+mod broker_rooms;
 mod rooms;
 
 use std::path::Path;
@@ -7,8 +8,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use events::ids::ProvinceCode;
-use hub_core::plan::Pace;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
@@ -18,25 +17,15 @@ use crate::callers::Callers;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::deadline_watch::DeadlineWatch;
-use crate::intake::pull::{PullConfig, ReportPull};
 use crate::intake::recent::Recent;
-use crate::intake::reports::ReportDesk;
 use crate::intake::schema::Schemas;
 use crate::log::Readers;
 use crate::log::checkpoint::{self, Checkpointer};
 use crate::log::sqlite::SqliteLog;
-use crate::nats::keys::{self, UserKey};
-use crate::nats::streams::StreamLimits;
-use crate::nats::{connect, streams};
+use crate::nats::keys;
 use crate::quarantine::{Quarantine, QuarantineConfig};
 use crate::registrar::Registrar;
 use crate::registrar::starting::{RegistrarConfig, RegistrarThread, StartWith};
-use crate::router::compose::Composer;
-use crate::router::connector::JetStreamConnector;
-use crate::router::feedback::{FeedbackConfig, FeedbackNeeds, FeedbackSender, Webhook};
-use crate::router::handover::Origin;
-use crate::router::receipts::{self, ReceiptSender};
-use crate::router::{Router, RouterConfig};
 use crate::signer::Signer;
 use crate::vault::{Opener, Vault, VaultConfig};
 use crate::views::membership::Membership;
@@ -47,13 +36,6 @@ use crate::{intake, listen, reference, telemetry, web};
 
 /// The slow tick behind every wake-up.
 const TICK: Duration = Duration::from_secs(1);
-/// How long to wait before the streams are looked at again when the broker is away.
-const STREAMS_AGAIN: Duration = Duration::from_secs(2);
-/// How often somebody new is looked for.
-const MEMBERSHIP_TICK: Duration = Duration::from_millis(200);
-/// How often the streams are looked at while all is well: somebody may have wiped the broker.
-const STREAMS_TICK: Duration = Duration::from_secs(5);
-
 /// A way to read the log while another process writes it.
 pub(super) fn readers(config: &Config) -> anyhow::Result<Readers> {
     let path = config.log_path();
@@ -115,7 +97,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let house = Arc::new(house);
     let mut rooms = JoinSet::new();
     rooms.spawn(watch_views(foundations.runner, house.recorded.listen(), house.viewed.clone()));
-    start_broker_rooms(&house, &mut rooms).await?;
+    broker_rooms::start(&house, &mut rooms).await?;
     let watch = DeadlineWatch::new(
         house.views.clone(),
         house.readers.clone(),
@@ -275,126 +257,6 @@ fn doors(
         app = app.merge(web::pages::router(rooms));
     }
     Ok(app)
-}
-
-/// Connects to the broker and starts what speaks through it. A broker that is away stops nothing.
-async fn start_broker_rooms(house: &Arc<House>, rooms: &mut JoinSet<()>) -> anyhow::Result<()> {
-    let user = UserKey::read(&house.config.broker.nkey_seed_file)?;
-    let connection = connect::connect(&house.config.broker.url, &user).await?;
-    let signer = Arc::new(house.signer.clone());
-    let origin = Origin { name: house.config.origin.clone(), epoch: house.epoch };
-    let connector = JetStreamConnector::new(connection.jetstream.clone());
-    let (receipt_door, receipt_queue) = receipts::channel();
-    let sender = ReceiptSender {
-        connector: JetStreamConnector::new(connection.jetstream.clone()),
-        signer: signer.clone(),
-        origin: origin.clone(),
-        clock: house.clock.clone(),
-    };
-    rooms.spawn(sender.run(receipt_queue));
-    rooms.spawn(feedback(house, signer.clone())?.run(house.viewed.listen()));
-    let composer = Arc::new(Composer {
-        readers: house.readers.clone(),
-        opener: house.opener.clone(),
-        membership: house.membership.clone(),
-        signer,
-        origin,
-        clock: house.clock.clone(),
-    });
-    let pace = Pace { waits_ms: house.config.pace_ms.clone() };
-    let router_config = RouterConfig { pace, ..RouterConfig::default() };
-    let router = Router::new(
-        composer,
-        house.views.clone(),
-        house.registrar.clone(),
-        connector,
-        router_config,
-    );
-    rooms.spawn(router.run(house.viewed.listen()));
-    let desk = Arc::new(ReportDesk {
-        origin: house.config.origin.clone(),
-        membership: house.membership.clone(),
-        registrar: house.registrar.clone(),
-        readers: house.readers.clone(),
-        quarantine: house.quarantine.clone(),
-        opener: house.opener.clone(),
-        clock: house.clock.clone(),
-        receipts: receipt_door,
-    });
-    rooms.spawn(keep_streams(house.clone(), connection.jetstream, desk));
-    Ok(())
-}
-
-/// Brings results to the national systems that want to be called; the others read the feed.
-fn feedback(house: &House, signer: Arc<Signer>) -> anyhow::Result<FeedbackSender> {
-    let mut hooks = Vec::new();
-    for client in &house.config.clients {
-        if let Some(hook) = &client.webhook {
-            let url = hook
-                .url
-                .parse()
-                .with_context(|| format!("the webhook of `{}` is not an address", client.name))?;
-            hooks.push(Webhook { client: client.name.clone(), url });
-        }
-    }
-    let needs = FeedbackNeeds {
-        hooks,
-        views: house.views.clone(),
-        readers: house.readers.clone(),
-        opener: house.opener.clone(),
-        registrar: house.registrar.clone(),
-        signer,
-        origin: house.config.origin.clone(),
-        clock: house.clock.clone(),
-    };
-    let pace = Pace { waits_ms: house.config.pace_ms.clone() };
-    Ok(FeedbackSender::new(needs, FeedbackConfig { pace, ..FeedbackConfig::default() })?)
-}
-
-/// Makes missing streams for whoever is enrolled, and starts taking the reports of who is new.
-async fn keep_streams(
-    house: Arc<House>,
-    jetstream: async_nats::jetstream::Context,
-    desk: Arc<ReportDesk>,
-) {
-    let limits = StreamLimits::default();
-    let mut pulling: Vec<ProvinceCode> = Vec::new();
-    let mut pulls = JoinSet::new();
-    loop {
-        let enrolled = house.membership.enrolled();
-        let wait = match streams::ensure(&jetstream, &enrolled, &limits).await {
-            Ok(_) => STREAMS_TICK,
-            Err(error) => {
-                warn!(error = %super::output::chain(&error.into()), "the broker's streams are not ready");
-                STREAMS_AGAIN
-            }
-        };
-        for province in enrolled {
-            if !pulling.contains(&province) {
-                pulling.push(province);
-                let config = PullConfig {
-                    reports_a_second_max: house.config.broker.reports_per_second_max,
-                    ..PullConfig::default()
-                };
-                pulls.spawn(
-                    ReportPull::new(
-                        desk.clone(),
-                        jetstream.clone(),
-                        province,
-                        limits.clone(),
-                        config,
-                    )
-                    .run(),
-                );
-            }
-        }
-        let until = tokio::time::Instant::now() + wait;
-        while tokio::time::Instant::now() < until
-            && house.membership.enrolled().len() == pulling.len()
-        {
-            tokio::time::sleep(MEMBERSHIP_TICK).await;
-        }
-    }
 }
 
 /// SIGTERM or Ctrl-C; the second one ends the process at once.

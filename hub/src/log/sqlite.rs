@@ -81,6 +81,17 @@ impl SqliteLog {
     }
 }
 
+impl Drop for SqliteLog {
+    /// Whoever copies `log.db` of a stopped hub has all of it: SQLite itself tidies up only when the
+    /// last connection closes, and readers may stay open longer than the writer.
+    fn drop(&mut self) {
+        let moved = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        if let Err(error) = moved {
+            tracing::debug!(%error, "the log's write-ahead file stays: it holds the last events");
+        }
+    }
+}
+
 impl EventLog for SqliteLog {
     fn append(
         &mut self,

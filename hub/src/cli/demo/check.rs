@@ -47,6 +47,21 @@ impl Open {
     }
 }
 
+/// How often each kind of trouble happened: each of them is a SIGKILL, or a broker that forgets.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(super) struct Kills {
+    /// The hub was killed.
+    pub(super) hub: u32,
+    /// An adapter was killed.
+    pub(super) adapter: u32,
+    /// The broker was killed and kept its store.
+    pub(super) broker: u32,
+    /// The broker was killed and lost its store.
+    pub(super) wiped: u32,
+    /// The broker came back with an older store.
+    pub(super) rolled_back: u32,
+}
+
 /// The summary; `--json` prints it as it is.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Summary {
@@ -63,6 +78,8 @@ pub(super) struct Summary {
     pub(super) same_again: u64,
     /// Requests sent again because nothing came back.
     pub(super) retried: u64,
+    /// What was killed on the way, how often.
+    pub(super) kills: Kills,
     /// Answers nobody expected.
     pub(super) surprises: Vec<String>,
     pub(super) approved: usize,

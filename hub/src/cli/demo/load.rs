@@ -1,5 +1,9 @@
 //! A national load that anybody can repeat: one seed gives the same submissions at the same told moments.
 
+use std::io::Write as _;
+use std::path::Path;
+
+use anyhow::Context as _;
 use events::ids::ProvinceCode;
 use events::vocabulary::{Category, Channel, Item};
 use jiff::{SignedDuration, Timestamp};
@@ -129,6 +133,14 @@ pub(crate) fn plan(load: &LoadPlan) -> Vec<Planned> {
     }
     planned.sort_by_key(|it| it.at);
     planned
+}
+
+/// Writes the bodies of all requests to a new file, one a line.
+pub(crate) fn write_down(planned: &[Planned], file: &Path) -> anyhow::Result<()> {
+    let lines: String = planned.iter().map(|it| format!("{}\n", it.body)).collect();
+    let mut new = std::fs::File::create_new(file)
+        .with_context(|| format!("cannot make `{}`", file.display()))?;
+    new.write_all(lines.as_bytes()).with_context(|| format!("cannot write `{}`", file.display()))
 }
 
 /// Now and then a request that must be refused, or one that is sent again.

@@ -4,6 +4,7 @@ mod check;
 mod drive;
 mod load;
 mod screen;
+mod setup;
 mod stage;
 mod story;
 
@@ -21,7 +22,7 @@ use tokio::sync::RwLock;
 
 use super::{Verdict, output};
 use crate::clock::Clock;
-use check::Summary;
+use check::{Kills, Summary};
 use drive::Ledger;
 use stage::{Setting, Stage};
 
@@ -66,6 +67,9 @@ pub(super) struct DemoArguments {
     /// Keep everything in this folder, which must not exist yet.
     #[arg(long, value_name = "FOLDER")]
     keep: Option<PathBuf>,
+    /// Also write every request of the load, one JSON object a line: made-up people, for looking for traces.
+    #[arg(long, value_name = "FILE", hide = true)]
+    dump_load: Option<PathBuf>,
     /// Print the summary as one JSON object instead of tables.
     #[arg(long)]
     json: bool,
@@ -162,6 +166,9 @@ async fn on_stage(
         start: lapse.told_start,
         span: (told / 100) * LOAD_PERCENT,
     });
+    if let Some(file) = &arguments.dump_load {
+        load::write_down(&planned, file)?;
+    }
     let driver = tokio::spawn(drive::drive(
         base.clone(),
         stage.national_token.clone(),
@@ -186,7 +193,8 @@ async fn on_stage(
         }
     };
     let mut screen = screen::Screen::new(stage, clock.clone(), !arguments.json)?;
-    watch(stage, &clock, lapse.told_start + told, timeline, &base, &ledger, &mut screen).await?;
+    let end = lapse.told_start + told;
+    let kills = watch(stage, &clock, end, timeline, &base, &ledger, &mut screen).await?;
     let finished = tokio::time::timeout(LAST_ANSWERS_WAIT_MAX, driver).await;
     stop.store(true, Ordering::Relaxed);
     finished.context("the hub did not answer every submission in time")???;
@@ -195,6 +203,7 @@ async fn on_stage(
         provinces: arguments.provinces as usize,
         real_seconds: u64::from(arguments.seconds),
         told_hours: told.as_hours().unsigned_abs(),
+        kills,
         ..Summary::default()
     };
     Ok((ledger, summary))
@@ -209,7 +218,8 @@ async fn watch(
     base: &RwLock<String>,
     ledger: &Ledger,
     screen: &mut screen::Screen,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Kills> {
+    let mut kills = Kills::default();
     while clock.now() < end {
         if timeline.first().is_some_and(|it| it.0 <= clock.now()) {
             let (_, trouble) = timeline.remove(0);
@@ -217,19 +227,20 @@ async fn watch(
             if let Some(address) = story::happen(stage, trouble).await? {
                 *base.write().await = address;
             }
+            kills.count(trouble);
         }
         let address = base.read().await.clone();
         screen.draw(&address, ledger).await;
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
-    Ok(())
+    Ok(kills)
 }
 
 /// Enrols every province with the keys that it made.
 async fn enrol(stage: &Stage, address: &str) -> anyhow::Result<()> {
     let door = super::remote::Door::of(&stage.hub_config())?;
     for province in stage.provinces() {
-        let keys = stage::enrolment(&stage.folder, province)?;
+        let keys = setup::enrolment(&stage.folder, province)?;
         let path = format!("/v1/admin/provinces/{province}/enroll");
         let (status, answer) = door.ask("POST", &path, Some(&keys)).await?;
         anyhow::ensure!(

@@ -147,6 +147,14 @@ pub(super) fn summary(it: &Summary) -> String {
         row("时限 deadlines", format!("{count} {kind}"));
     }
     row("冲突决定 second decisions kept, not applied", it.conflicting_decisions_kept.to_string());
+    let kills = it.kills;
+    row(
+        "终止 killed with SIGKILL",
+        format!(
+            "{} hub, {} adapter, {} broker; broker wiped {}, rolled back {}",
+            kills.hub, kills.adapter, kills.broker, kills.wiped, kills.rolled_back
+        ),
+    );
     row("事件 events in the log", it.events.to_string());
     row("丢失 lost", it.lost.to_string());
     row("重复 doubled", it.doubled.to_string());

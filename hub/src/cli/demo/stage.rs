@@ -6,13 +6,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use events::ids::ProvinceCode;
-use events::proof::Hash;
 use events::time_lapse::TimeLapse;
-use serde_json::{Value, json};
-use sha2::Digest as _;
 use tokio::process::{Child, Command};
 
-use crate::nats::keys::{self, ProvinceKeys, UserKey};
+use super::setup;
+use crate::nats::keys::{ProvinceKeys, UserKey};
 use crate::nats::release::Release;
 use crate::nats::render::{BrokerPlan, ProvinceUsers};
 use crate::nats::streams::StreamLimits;
@@ -89,10 +87,17 @@ impl Stage {
             provinces: users,
         };
         let broker = Broker::start(binary, folder.join("broker"), plan).await?;
-        let tokens = write_hub(&folder, &broker.url(), &hub_user, setting)?;
-        let hub_public = signature_public(&folder)?;
+        let tokens = setup::write_hub(&folder, &broker.url(), &hub_user, setting)?;
+        let hub_public = setup::signature_public(&folder)?;
         for (province, generated) in &all_keys {
-            write_adapter(&folder, &broker.url(), *province, generated, &hub_public, setting)?;
+            setup::write_adapter(
+                &folder,
+                &broker.url(),
+                *province,
+                generated,
+                &hub_public,
+                setting,
+            )?;
         }
         Ok(Self {
             adapter_program: adapter_program().await?,
@@ -305,102 +310,6 @@ async fn adapter_program() -> anyhow::Result<PathBuf> {
         );
     }
     Ok(beside)
-}
-
-/// Writes the hub's keys and configuration; returns the national client's token.
-fn write_hub(
-    folder: &Path,
-    broker: &str,
-    user: &UserKey,
-    setting: &Setting<'_>,
-) -> anyhow::Result<String> {
-    let secret = || -> anyhow::Result<String> {
-        let mut bytes = [0u8; 32];
-        getrandom::fill(&mut bytes)?;
-        Ok(base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, bytes))
-    };
-    let hashed = |token: &str| Hash(sha2::Sha256::digest(token.as_bytes()).into()).to_string();
-    let (national, operator) = (secret()?, secret()?);
-    keys::write_secret(&folder.join("hub.nkey"), user.seed())?;
-    keys::write_secret(&folder.join("hub.sign"), &secret()?)?;
-    keys::write_secret(&folder.join("hub.wrap"), &secret()?)?;
-    keys::write_secret(&folder.join("operator.token"), &operator)?;
-    std::fs::create_dir(folder.join("checkpoints"))?;
-    let lapse = toml::to_string(&setting.lapse)?;
-    let text = format!(
-        r#"origin = "hub.demo/{seed}"
-data = "data"
-checkpoints = "checkpoints/checkpoints.txt"
-wrapping_key_file = "hub.wrap"
-sign_key_file = "hub.sign"
-pace_ms = {pace:?}
-
-[http]
-listen = "127.0.0.1:0"
-address_file = "hub.address"
-status_page = true
-
-[http.limits]
-connections_loopback_max = 512
-
-[broker]
-url = "{broker}"
-nkey_seed_file = "hub.nkey"
-
-[[clients]]
-name = "national"
-role = "national"
-token_sha256 = "{national}"
-rate = {{ requests_a_second = 100000, requests_burst_max = 100000 }}
-
-[[clients]]
-name = "operator"
-role = "operator"
-token_sha256 = "{operator}"
-
-[time_lapse]
-{lapse}"#,
-        seed = setting.seed,
-        pace = PACE_MS,
-        national = hashed(&national),
-        operator = hashed(&operator),
-    );
-    std::fs::write(folder.join("hub.toml"), text)?;
-    Ok(national)
-}
-
-/// Shorter waits than the usual ones: everything is on one machine. Real time, whatever is told.
-const PACE_MS: [u64; 5] = [2_000, 5_000, 10_000, 20_000, 30_000];
-
-fn signature_public(folder: &Path) -> anyhow::Result<String> {
-    let key = keys::read_signing_key(&folder.join("hub.sign"))?;
-    Ok(events::proof::signature::public_key_text(&key.verifying_key()))
-}
-
-/// What the province sends to the ministry to be enrolled.
-pub(super) fn enrolment(folder: &Path, province: ProvinceCode) -> anyhow::Result<Value> {
-    let generated = ProvinceKeys::read_from(&folder.join(format!("p{province}/keys")))?;
-    Ok(json!({
-        "sign": {"key_id": keys::sign_key_id(province, 1), "public_key": generated.sign_public()},
-        "seal": {"key_id": keys::seal_key_id(province, 1), "public_key": generated.seal_public()},
-        "connect": {"key_id": format!("{province}-connect-1"), "public_key": generated.user.public()},
-    }))
-}
-
-fn write_adapter(
-    folder: &Path,
-    broker: &str,
-    province: ProvinceCode,
-    generated: &ProvinceKeys,
-    hub_public: &str,
-    setting: &Setting<'_>,
-) -> anyhow::Result<()> {
-    let place = folder.join(format!("p{province}"));
-    std::fs::create_dir(&place)?;
-    generated.write_to(&place.join("keys"))?;
-    let text = super::story::adapter_config(broker, province, hub_public, setting)?;
-    std::fs::write(place.join("adapter.toml"), text)?;
-    Ok(())
 }
 
 /// The end of a log file, for an error message.

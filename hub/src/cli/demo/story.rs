@@ -6,9 +6,8 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{Rng as _, SeedableRng as _};
 
-use super::stage::{Setting, Stage};
-use crate::clock::Clock;
-use crate::nats::keys;
+use super::check::Kills;
+use super::stage::Stage;
 
 /// One piece of trouble.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +47,20 @@ impl Trouble {
             Self::KillAdapter(it) => {
                 format!("{}适配器被终止并重启 its adapter is killed and started again", it.name())
             }
+        }
+    }
+}
+
+impl Kills {
+    /// Counts one more.
+    pub(super) fn count(&mut self, trouble: Trouble) {
+        match trouble {
+            Trouble::KillHub => self.hub += 1,
+            Trouble::Dark(_) | Trouble::KillAdapter(_) => self.adapter += 1,
+            Trouble::KillBroker => self.broker += 1,
+            Trouble::WipeBroker => self.wiped += 1,
+            Trouble::RollBackBroker => self.rolled_back += 1,
+            Trouble::Light(_) => {}
         }
     }
 }
@@ -123,62 +136,4 @@ pub(super) async fn happen(stage: &mut Stage, trouble: Trouble) -> anyhow::Resul
         }
     }
     Ok(None)
-}
-
-/// The configuration of one province's adapter with its simulated office.
-pub(super) fn adapter_config(
-    broker: &str,
-    province: ProvinceCode,
-    hub_public: &str,
-    setting: &Setting<'_>,
-) -> anyhow::Result<String> {
-    let year = Clock::Lapse(setting.lapse).today().year();
-    let years = crate::reference::calendars();
-    let year = years.iter().rfind(|it| it.year == year);
-    let days = |days: Option<&[jiff::civil::Date]>| {
-        let days: Vec<_> = days.unwrap_or_default().iter().map(|it| format!("\"{it}\"")).collect();
-        days.join(", ")
-    };
-    let twice = if setting.twice == Some(province) { 5 } else { 0 };
-    Ok(format!(
-        r#"province = "{province}"
-origin = "hub.demo/{seed}"
-office = "simulated"
-
-[broker]
-urls = ["{broker}"]
-nkey_seed_file = "keys/{nkey}"
-
-[keys]
-sign_key_file = "keys/{sign}"
-sign_key_id = "{sign_id}"
-seal_key_file = "keys/{seal}"
-seal_key_id = "{seal_id}"
-hub_public_key = "{hub_public}"
-hub_key_id = "hub-1"
-
-[store]
-path = "adapter.db"
-
-[pace]
-resend_after_ms = [2000, 5000, 10000, 20000, 30000]
-
-[simulated]
-seed = {seed}
-closed_days = [{closed}]
-open_days = [{open}]
-duplicate_decision_of = {twice}
-
-[time_lapse]
-{lapse}"#,
-        seed = setting.seed,
-        nkey = keys::NKEY_FILE,
-        sign = keys::SIGN_FILE,
-        sign_id = keys::sign_key_id(province, 1),
-        seal = keys::SEAL_FILE,
-        seal_id = keys::seal_key_id(province, 1),
-        closed = days(year.map(|it| it.holidays.as_slice())),
-        open = days(year.map(|it| it.makeup_workdays.as_slice())),
-        lapse = toml::to_string(&setting.lapse)?,
-    ))
 }
