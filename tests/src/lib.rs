@@ -6,6 +6,7 @@ pub mod http;
 pub mod invariants;
 pub mod journey;
 pub mod measure;
+pub mod program;
 pub mod script;
 pub mod simulation;
 pub mod stage;

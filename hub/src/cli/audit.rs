@@ -188,7 +188,7 @@ pub(super) fn replay(config: &Path, arguments: ReplayArguments) -> anyhow::Resul
             [it.view.to_owned(), it.replayed.rows.to_string(), hash(it.replayed.hash), verdict]
         });
         output::line(&output::table(["视图 view", "rows", "hash", "结论"], rows))?;
-        eprintln!("{} events up to position {}", replayed.events, replayed.position);
+        say!("{} events up to position {}", replayed.events, replayed.position);
     }
     Ok(if equal { Verdict::Yes } else { Verdict::No })
 }
@@ -213,9 +213,9 @@ pub(super) fn rebuild(config: &Path, arguments: RebuildArguments) -> anyhow::Res
     let config = Config::load(config)?;
     let readers = serve::readers(&config)?;
     let total = readers.read(|log| log.head())?.map_or(0, |it| it.0.0);
-    eprintln!("{total} events are folded into `{}`", config.views_path().display());
+    say!("{total} events are folded into `{}`", config.views_path().display());
     if arguments.dry_run {
-        eprintln!("dry run: nothing was changed");
+        say!("dry run: nothing was changed");
         return Ok(Verdict::Yes);
     }
     // The views are swapped under whoever writes them: only while no hub runs.
@@ -229,7 +229,7 @@ pub(super) fn rebuild(config: &Path, arguments: RebuildArguments) -> anyhow::Res
     };
     let position = runner::rebuild(&config.views_path(), &readers, Some(opener), &mut progress)?;
     bar.finish_and_clear();
-    eprintln!("the views are at position {position}");
+    say!("the views are at position {position}");
     Ok(Verdict::Yes)
 }
 
@@ -244,7 +244,7 @@ pub(super) fn export(config: &Path, arguments: ExportArguments) -> anyhow::Resul
     let exported = serve::readers(&config)?
         .read(|log| Ok(exporting::export(log, file, from, to, &mut progress)))??;
     bar.finish_and_clear();
-    eprintln!(
+    say!(
         "`{}`: positions {} to {}, head {}",
         arguments.file.display(),
         exported.from,

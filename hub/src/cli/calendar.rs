@@ -3,7 +3,7 @@
 use std::io::BufRead as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use events::reference::CalendarYear;
 use events::vocabulary::DueDay;
@@ -11,7 +11,7 @@ use hub_core::calendar::Calendar;
 use jiff::civil::Date;
 use serde_json::json;
 
-use super::{Verdict, output, remote};
+use super::{Verdict, output, remote, small_file};
 
 /// The calendar commands.
 #[derive(Debug, Subcommand)]
@@ -72,18 +72,8 @@ pub(super) fn run(config: &Path, command: CalendarCommands) -> anyhow::Result<Ve
     }
 }
 
-/// Largest calendar file that is read, in bytes.
-const CALENDAR_BYTES_MAX: u64 = 256 * 1024;
-
 fn read(path: &Path) -> anyhow::Result<CalendarYear> {
-    let about =
-        std::fs::metadata(path).with_context(|| format!("cannot read `{}`", path.display()))?;
-    if !about.is_file() || about.len() > CALENDAR_BYTES_MAX {
-        bail!("`{}` is not a file of at most 256 KiB", path.display());
-    }
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("cannot read `{}`", path.display()))?;
-    serde_json::from_str(text.trim_start_matches('\u{feff}')).with_context(|| {
+    serde_json::from_str(&small_file::read(path)?).with_context(|| {
         format!("`{}` is not a calendar (see schemas/calendars/README.md)", path.display())
     })
 }
@@ -107,11 +97,11 @@ fn publish(config: &Path, arguments: &PublishArguments) -> anyhow::Result<Verdic
     let year = read(&arguments.file)?;
     let (mut calendar, _) = known(&[])?;
     if let Err(refusal) = calendar.publish(u32::MAX, &year) {
-        eprintln!("hub: refused ({}): {refusal}", refusal.code());
+        say!("hub: refused ({}): {refusal}", refusal.code());
         return Ok(Verdict::No);
     }
     let papers: Vec<_> = year.papers.iter().map(|it| it.number.as_str()).collect();
-    eprintln!(
+    say!(
         "calendar {}: {} holidays, {} worked weekend days, {}",
         year.year,
         year.holidays.len(),
@@ -119,7 +109,7 @@ fn publish(config: &Path, arguments: &PublishArguments) -> anyhow::Result<Verdic
         papers.join("; ")
     );
     if arguments.dry_run {
-        eprintln!("dry run: nothing was published");
+        say!("dry run: nothing was published");
         return Ok(Verdict::Yes);
     }
     remote::post(config, "/v1/admin/calendars", &serde_json::to_value(&year)?)
@@ -130,7 +120,7 @@ fn show(arguments: &ShowArguments) -> anyhow::Result<Verdict> {
     let wanted: Vec<_> =
         years.iter().filter(|it| arguments.year.is_none_or(|year| year == it.year)).collect();
     if wanted.is_empty() {
-        eprintln!("hub: nobody has published that year's calendar yet");
+        say!("hub: nobody has published that year's calendar yet");
         return Ok(Verdict::No);
     }
     if arguments.json {

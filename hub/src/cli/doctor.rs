@@ -31,7 +31,7 @@ struct Finding {
 
 pub(super) fn check_config(path: &Path) -> anyhow::Result<Verdict> {
     let config = Config::load(path)?;
-    eprintln!(
+    say!(
         "`{}` is usable: origin {}, data in {}",
         path.display(),
         config.origin,

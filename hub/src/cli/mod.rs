@@ -1,6 +1,11 @@
 //! One executable, roles as subcommands. Data to stdout, talk to stderr; 0 fine, 1 the answer is no, 2 used wrongly.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // the one room that talks to a terminal
 
+/// Talk, to stderr: without control characters, and nobody minds when nobody listens.
+macro_rules! say {
+    ($($told:tt)*) => { $crate::cli::output::say(&format!($($told)*)) };
+}
+
 mod audit;
 mod calendar;
 mod demo;
@@ -11,6 +16,7 @@ mod province;
 mod remote;
 mod serve;
 mod show;
+mod small_file;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -75,8 +81,13 @@ pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(usage) => {
+            if usage.use_stderr() {
+                // It repeats what was typed, and what was typed must not move a cursor.
+                say!("{}", usage.render().to_string().trim_end());
+                return ExitCode::from(2);
+            }
             let _ = usage.print();
-            return ExitCode::from(if usage.use_stderr() { 2 } else { 0 });
+            return ExitCode::SUCCESS;
         }
     };
     match run(arguments) {
@@ -84,7 +95,7 @@ pub fn main() -> ExitCode {
         Ok(Verdict::No) => ExitCode::from(1),
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("hub: {}", output::chain(&error));
+            say!("hub: {}", output::chain(&error));
             ExitCode::from(2)
         }
     }

@@ -34,6 +34,12 @@ pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
     })
 }
 
+/// Writes one line of talk to stderr.
+pub(super) fn say(text: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr().lock(), "{}", clean(text));
+}
+
 /// Writes one line to stdout; a closed pipe is an error that `main` forgives.
 pub(super) fn line(text: &str) -> anyhow::Result<()> {
     use std::io::Write as _;

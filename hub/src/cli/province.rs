@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use events::ids::ProvinceCode;
 use serde_json::{Value, json};
 
-use super::{Verdict, output, remote};
+use super::{Verdict, output, remote, small_file};
 
 /// The province commands.
 #[derive(Debug, Subcommand)]
@@ -79,8 +79,7 @@ pub(super) fn run(config: &Path, command: ProvinceCommands) -> anyhow::Result<Ve
 
 fn enroll(config: &Path, arguments: &EnrollArguments) -> anyhow::Result<Verdict> {
     use anyhow::Context as _;
-    let text = std::fs::read_to_string(&arguments.keys)
-        .with_context(|| format!("cannot read `{}`", arguments.keys.display()))?;
+    let text = small_file::read(&arguments.keys)?;
     let keys: Value = serde_json::from_str(&text).with_context(|| {
         format!("`{}` is not a request of a province", arguments.keys.display())
     })?;
@@ -94,9 +93,9 @@ fn change(
     body: &Value,
     dry_run: bool,
 ) -> anyhow::Result<Verdict> {
-    eprintln!("{what} {province} {} ({})", province.name(), province.name_en());
+    say!("{what} {province} {} ({})", province.name(), province.name_en());
     if dry_run {
-        eprintln!("dry run: nothing was changed");
+        say!("dry run: nothing was changed");
         return Ok(Verdict::Yes);
     }
     remote::post(config, &format!("/v1/admin/provinces/{province}/{what}"), body)

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use serde_json::Value;
 
-use super::{Verdict, output};
+use super::{Verdict, output, small_file};
 use crate::config::Config;
 
 /// Where the operator's token lies: beside the configuration, mode 0600.
@@ -25,8 +25,7 @@ impl Door {
     pub(super) fn of(config: &Path) -> anyhow::Result<Self> {
         let settings = Config::load(config)?;
         let file = config.parent().unwrap_or(Path::new(".")).join(TOKEN_FILE);
-        let token = std::fs::read_to_string(&file)
-            .with_context(|| format!("cannot read the operator's token `{}`", file.display()))?;
+        let token = small_file::read(&file).context("there is no operator's token")?;
         let bound =
             settings.http.address_file.as_ref().and_then(|it| std::fs::read_to_string(it).ok());
         let address =
@@ -88,7 +87,7 @@ fn report(status: u16, answer: &Value) -> anyhow::Result<Verdict> {
         _ => {
             let text =
                 |key: &str| answer.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-            eprintln!(
+            say!(
                 "hub: refused ({status} {}): {}",
                 output::clean(&text("code")),
                 output::clean(&text("detail"))

@@ -37,12 +37,12 @@ enum Tongue {
 pub(super) fn run(config: &Path, arguments: ShowArguments) -> anyhow::Result<Verdict> {
     let config = Config::load(config)?;
     let Some(case) = find(&config, &arguments.case)? else {
-        eprintln!("hub: no such case");
+        say!("hub: no such case");
         return Ok(Verdict::No);
     };
     let story = serve::readers(&config)?.read(|log| log.read_stream(&StreamName::Case(case)))?;
     if story.is_empty() {
-        eprintln!("hub: no such case");
+        say!("hub: no such case");
         return Ok(Verdict::No);
     }
     if arguments.json {

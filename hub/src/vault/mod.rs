@@ -93,7 +93,9 @@ pub enum VaultError {
         source: std::io::Error,
     },
     /// Other users can read the wrapping key.
-    #[error("other users can read the wrapping key: its mode is {mode:o}\n(make it 600)")]
+    #[error(
+        "other users can read the wrapping key (`wrapping_key_file`): its mode is {mode:o}\n(make it 600)"
+    )]
     WrappingKeyExposed {
         /// Its permission bits.
         mode: u32,

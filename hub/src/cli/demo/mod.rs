@@ -128,13 +128,28 @@ async fn play(arguments: &DemoArguments) -> anyhow::Result<Summary> {
     let dark = if arguments.calm { None } else { pick(37) };
     let outcome = tokio::select! {
         outcome = on_stage(&mut stage, arguments, lapse, dark) => outcome,
-        _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("stopped by Ctrl-C; everything that was started is stopped")),
+        () = told_to_stop() => Err(anyhow::anyhow!("stopped on request; everything that was started is stopped")),
     };
     stage.stop().await;
     let (ledger, mut summary) = outcome?;
     summary.broker = stage.release.to_string();
     settle(&stage, &ledger, &mut summary).await?;
     Ok(summary)
+}
+
+/// Ctrl-C, SIGTERM, or a terminal that was closed: whatever was started must not outlive us.
+async fn told_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut hangup)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::hangup()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
+    }
 }
 
 /// From the first process to the end of the told time.
@@ -146,11 +161,8 @@ async fn on_stage(
 ) -> anyhow::Result<(Arc<Ledger>, Summary)> {
     let clock = Clock::Lapse(lapse);
     let address = stage.start_hub().await?;
-    eprintln!("hub {address}, nats-server {} at {}", stage.release, stage.broker.url());
-    eprintln!(
-        "status page: {address}/   (time lapse: 1 real second = {} told seconds)",
-        lapse.rate
-    );
+    say!("hub {address}, nats-server {} at {}", stage.release, stage.broker.url());
+    say!("status page: {address}/   (time lapse: 1 real second = {} told seconds)", lapse.rate);
     enrol(stage, &address).await?;
     for province in stage.provinces() {
         stage.start_adapter(province)?;

@@ -45,7 +45,7 @@ impl Screen {
     pub(super) fn say(&mut self, note: &str) {
         let note = format!("{}  {note}", self.told());
         if !self.terminal {
-            eprintln!("{note}");
+            say!("{note}");
         }
         self.notes.push(note);
     }
@@ -80,7 +80,7 @@ impl Screen {
             total("overdue"),
         );
         if !self.terminal || !self.shown {
-            eprintln!("{head}");
+            say!("{head}");
             return;
         }
         let picture = format!("{head}\n{}\n{}", provinces(rows), self.latest_notes());

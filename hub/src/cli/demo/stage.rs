@@ -292,7 +292,7 @@ async fn adapter_program() -> anyhow::Result<PathBuf> {
     let ours = std::env::current_exe().context("cannot find our own program")?;
     let beside = ours.with_file_name("province-adapter");
     if let Some(cargo) = std::env::var_os("CARGO") {
-        eprintln!("building the province adapter …");
+        say!("building the province adapter …");
         let mut build = Command::new(cargo);
         build.args(["build", "--package", "province-adapter", "--bin", "province-adapter"]);
         if ours.parent().is_some_and(|it| it.ends_with("release")) {

@@ -1,0 +1,155 @@
+//! Everything is killed at random moments under load, for real, by the demo that judges itself; and nothing is lost.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::Value;
+use tests::broker::{VERSIONS, Version, server};
+use tests::canary::Finder;
+use tests::program::{Ended, command, signal};
+use tokio::io::AsyncReadExt as _;
+use tokio::sync::Mutex;
+
+/// Longest time that one of these runs may take, on a slow and busy machine.
+const RUN_MAX: Duration = Duration::from_secs(240);
+/// One at a time: each is a whole country of processes.
+static STAGE: Mutex<()> = Mutex::const_new(());
+
+/// `hub demo --json …` to its end. It is asked to end, not killed, when it takes too long: it has children.
+async fn demo(arguments: &[&str]) -> Ended {
+    let mut command = command("hub");
+    command.args(["demo", "--json"]).args(arguments).stdin(Stdio::null());
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(false)
+        .spawn()
+        .expect("the demo starts");
+    let (mut out, mut err) = (String::new(), String::new());
+    let mut stdout = child.stdout.take().expect("a pipe");
+    let mut stderr = child.stderr.take().expect("a pipe");
+    let both =
+        async { tokio::join!(stdout.read_to_string(&mut out), stderr.read_to_string(&mut err)) };
+    if tokio::time::timeout(RUN_MAX, both).await.is_err() {
+        signal(&child, "TERM").await;
+    }
+    let code = child.wait().await.expect("a status").code();
+    Ended { code, out, err }
+}
+
+/// What every run must be able to say of itself.
+fn assert_holds(ended: &Ended, cases: u64) -> Value {
+    assert_eq!(ended.code, Some(0), "{}\n{}", ended.out, ended.err);
+    let summary = ended.json();
+    assert_eq!(summary["acknowledged"], cases, "{summary:#}");
+    for (key, wanted) in [("lost", 0), ("doubled", 0)] {
+        assert_eq!(summary[key], wanted, "{summary:#}");
+    }
+    assert_eq!((&summary["verify"], &summary["replay"]), (&"ok".into(), &"equal".into()));
+    assert_eq!(summary["surprises"], Value::Array(Vec::new()));
+    summary
+}
+
+async fn kills_lose_nothing(version: Version, broker: &str, seed: &str) {
+    if server("kills", version).await.is_none() {
+        return;
+    }
+    let _alone = STAGE.lock().await;
+    let random = ["--kill-every", "2", "--for", "25", "--cases", "600", "--provinces", "6"];
+    let ended = demo(&[&random[..], &["--broker", broker, "--seed", seed]].concat()).await;
+    let summary = assert_holds(&ended, 600);
+    let kills = |kind: &str| summary["kills"][kind].as_u64().expect("a count");
+    assert!(kills("hub") > 0 && kills("adapter") > 0, "{summary:#}");
+    assert!(kills("broker") + kills("wiped") + kills("rolled_back") > 0, "{summary:#}");
+    // Somebody was interrupted: a run in which no kill hit anything proves nothing.
+    assert!(summary["retried"].as_u64() > Some(0), "{summary:#}");
+    assert!(summary["approved"].as_u64() > Some(0), "{summary:#}");
+}
+
+#[tokio::test]
+async fn kills_at_random_moments_lose_nothing_and_double_nothing_on_debian_s_broker() {
+    kills_lose_nothing(VERSIONS[0], "2.9", "1").await;
+}
+
+#[tokio::test]
+async fn kills_at_random_moments_lose_nothing_and_double_nothing_on_the_current_broker() {
+    kills_lose_nothing(VERSIONS[1], "current", "2").await;
+}
+
+#[tokio::test]
+async fn the_story_of_the_demo_holds_when_it_is_told_shortly() {
+    if server("story", VERSIONS[0]).await.is_none() {
+        return;
+    }
+    let _alone = STAGE.lock().await;
+    let ended = demo(&["--for", "20", "--cases", "300", "--provinces", "6"]).await;
+    let summary = assert_holds(&ended, 300);
+    assert_eq!(summary["kills"]["hub"], 1);
+    assert_eq!(summary["kills"]["wiped"], 1);
+    assert_eq!(summary["kills"]["adapter"], 1, "a province went dark");
+}
+
+#[tokio::test]
+async fn nobody_s_personal_data_lies_anywhere_in_clear() {
+    if server("canary", VERSIONS[0]).await.is_none() {
+        return;
+    }
+    let _alone = STAGE.lock().await;
+    let place = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| place.path().join(name).to_str().expect("UTF-8").to_owned();
+    let (kept, load) = (at("kept"), at("load.jsonl"));
+    let arguments = ["--for", "15", "--cases", "200", "--provinces", "4", "--calm"];
+    let run = [&arguments[..], &["--keep", &kept, "--dump-load", &load]].concat();
+    let (ended, metrics) = tokio::join!(demo(&run), metrics_while_it_runs(Path::new(&kept)));
+    assert_holds(&ended, 200);
+
+    let load = std::fs::read_to_string(&load).expect("the load");
+    let needles = everything_personal(&load);
+    assert!(needles.len() > 400, "{} needles", needles.len());
+    let needles: Vec<&str> = needles.iter().map(String::as_str).collect();
+    let finder = Finder::new(&needles);
+    assert!(finder.find(load.as_bytes()).len() >= needles.len(), "the canary sings");
+    let hits = finder.grep(Path::new(&kept)).expect("files are read");
+    assert!(hits.is_empty(), "{hits:?}");
+    assert!(metrics.contains("hub_"), "{metrics}");
+    let told = [metrics, ended.out, ended.err].map(|it| finder.find(it.as_bytes()));
+    assert!(told.iter().all(Vec::is_empty), "{told:?}");
+    for file in ["data/log.db", "data/views.db", "data/keys.db", "data/quarantine.db", "hub.txt"] {
+        assert!(Path::new(&kept).join(file).is_file(), "{file} was not there to be searched");
+    }
+}
+
+/// The last metrics before the demo's hub stops.
+async fn metrics_while_it_runs(folder: &Path) -> String {
+    let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5));
+    let http = http.build().expect("an HTTP client");
+    let mut last = String::new();
+    let started = tokio::time::Instant::now();
+    while started.elapsed() < RUN_MAX {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let Ok(address) = std::fs::read_to_string(folder.join("hub.address")) else { continue };
+        match http.get(format!("http://{address}/metrics")).send().await {
+            Ok(answer) => last = answer.text().await.unwrap_or(last),
+            Err(_) if last.is_empty() => {}
+            Err(_) => break,
+        }
+    }
+    last
+}
+
+/// Names, ID numbers, telephones and certificate numbers of a load. Short names are ordinary words.
+fn everything_personal(load: &str) -> BTreeSet<String> {
+    let mut needles = BTreeSet::new();
+    for line in load.lines() {
+        let body: Value = serde_json::from_str(line).expect("a JSON line");
+        for key in ["name", "identity_number", "phone", "certificate_number"] {
+            let value = body["applicant"][key].as_str().expect("text");
+            if key != "name" || value.chars().count() > 2 {
+                needles.insert(value.to_owned());
+            }
+        }
+    }
+    needles
+}
