@@ -21,7 +21,8 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
 }
 
 fn kinds(story: &[Value]) -> Vec<&str> {
-    story.iter().map(|it| text(&it["event"], "type")).collect()
+    let kind = |it| text(it, "type").trim_start_matches("cn.gov.mot.hub.");
+    story.iter().map(|it| kind(&it["event"])).collect()
 }
 
 async fn submit_many(hub: &Serving, count: u32) -> Vec<Value> {
@@ -145,7 +146,7 @@ async fn a_new_calendar_revises_the_due_days_of_open_cases() {
     let folder = HubFolder::alone();
     let mut serving = folder.serve().await;
     let receipt = serving.submit(0).await;
-    assert_eq!(receipt["due"]["provisional"], true, "{receipt}");
+    assert_eq!(receipt["acceptance_due"]["provisional"], true, "{receipt}");
     let case = text(&receipt, "case_id");
     let year = json!({
         "year": 2027,
@@ -302,7 +303,7 @@ fn flip_a_byte(log: &Path, position: u64) {
             let first = found.next()?.0;
             found.next().is_none().then_some(first)
         })
-        .expect("a piece of the body stands in the file");
+        .unwrap_or_else(|| panic!("a piece of the body stands in the file; beside it: {:?}", std::fs::read_dir(log.parent().unwrap()).unwrap().map(|it| { let it = it.unwrap(); (it.file_name(), it.metadata().unwrap().len()) }).collect::<Vec<_>>()));
     file[at + 20] ^= 1;
     std::fs::write(log, file).unwrap();
 }
