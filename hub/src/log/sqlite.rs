@@ -50,6 +50,8 @@ pub struct SqliteLog {
     streams: LruCache<StreamName, StreamEnd>,
     unsettled_bytes: u64,
     checkpoint_failure: Option<rusqlite::Error>,
+    /// No write has failed. After one nobody knows what the disk holds, and it is not written again.
+    sound: bool,
     // Declared last: dropped last, after the connection is closed.
     _lock: File,
 }
@@ -85,6 +87,9 @@ impl Drop for SqliteLog {
     /// Whoever copies `log.db` of a stopped hub has all of it: SQLite itself tidies up only when the
     /// last connection closes, and readers may stay open longer than the writer.
     fn drop(&mut self) {
+        if !self.sound || self.checkpoint_failure.is_some() {
+            return;
+        }
         let moved = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         if let Err(error) = moved {
             tracing::debug!(%error, "the log's write-ahead file stays: it holds the last events");
@@ -97,13 +102,17 @@ impl EventLog for SqliteLog {
         &mut self,
         batch: Vec<Append>,
     ) -> Result<Vec<Result<Vec<Recorded>, Conflict>>, AppendError> {
-        self.append_batch(batch)
+        let answer = self.append_batch(batch);
+        self.sound &= answer.is_ok();
+        answer
     }
     fn epoch(&self) -> u64 {
         self.epoch
     }
     fn rest(&mut self) -> Result<(), AppendError> {
-        self.settle(append::REST_BYTES_MIN)
+        let settled = self.settle(append::REST_BYTES_MIN);
+        self.sound &= settled.is_ok();
+        settled
     }
 }
 

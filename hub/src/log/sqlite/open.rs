@@ -159,6 +159,7 @@ impl SqliteLog {
             streams: LruCache::new(STREAMS_REMEMBERED_MAX),
             unsettled_bytes: 0,
             checkpoint_failure: None,
+            sound: true,
             _lock: lock,
         };
         log.head = log.find_head().map_err(OpenError::End)?;
