@@ -5,15 +5,25 @@
 
 use std::path::Path;
 
-use events::envelope::{Actor, Envelope};
+use events::case::{CaseEvent, CaseResult};
+use events::envelope::{Actor, Envelope, Event, Evidence};
 use events::ids::StreamName;
-use events::wire::{TYPE_PREFIX, event_from_bytes};
+use events::proof::Hash;
+use events::proof::evidence::report_of;
+use events::proof::signature::{self, Purpose};
+use events::report::{News, Report, ReportMessage};
+use events::vocabulary::Outcome;
+use events::wire::{TYPE_PREFIX, event_from_bytes, report_to_bytes};
+use events::work::WorkKind;
 use hub::audit::export::export;
 use hub::log::contract::append;
 use hub::log::memory::MemoryLog;
 use hub::log::{Append, EventLog as _, ReadLog as _, SenderKey};
 use jiff::Timestamp;
 
+const ORIGIN: &str = "hub.golden/v1";
+/// The first test vector of RFC 8032: its public half is registered below.
+const SEED: &str = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60";
 const CASE: &str = "case-01900000-0000-7000-8000-000000000001";
 const REPORT: &str = "01900000-0000-7000-8000-00000000aaaa";
 const REQUEST: &str = "01900000-0000-7000-8000-00000000bbbb";
@@ -167,13 +177,14 @@ const EVENTS: &[(&str, &str, &str)] = &[
 
 fn main() -> anyhow::Result<()> {
     let target = std::env::args().nth(1).unwrap_or_else(|| "tests/golden/v1.jsonl".to_owned());
-    let mut log = MemoryLog::new("hub.golden/v1");
+    let mut log = MemoryLog::new(ORIGIN);
     let mut versions = std::collections::HashMap::<StreamName, u64>::new();
     for (number, row) in (1..).zip(EVENTS) {
         let mut envelope = event(number, row)?;
         if row.1 == "case.submitted.v1" {
             envelope.sealed = Some(vec![1, 0, 255, 7]);
         }
+        envelope.evidence = evidence(&envelope)?;
         let version = versions.entry(envelope.stream).or_default();
         let recorded_at = Timestamp::from_microsecond(1_771_000_000_000_001 + number * 1_000_003)?;
         let key = (row.1 == "case.submitted.v1").then_some(SenderKey([5; 32]));
@@ -185,6 +196,64 @@ fn main() -> anyhow::Result<()> {
     assert!(log.head()?.is_some());
     export(&log, Path::new(&target), 1, None, &mut |_, _| {})?;
     Ok(())
+}
+
+/// What the province signed to lead to this event.
+fn evidence(envelope: &Envelope) -> anyhow::Result<Option<Evidence>> {
+    let (Event::Case(event), StreamName::Case(case)) = (&envelope.event, envelope.stream) else {
+        return Ok(None);
+    };
+    let Some(id) = report_of(event) else { return Ok(None) };
+    let (news, at) = news(event);
+    let report = Report {
+        origin: ORIGIN.to_owned(),
+        province: "22".parse()?,
+        case,
+        request: REQUEST.parse()?,
+        digest: DIGEST.parse()?,
+        number: 1,
+        adapter: "1.0.0".to_owned(),
+        news,
+        sealed_text: None,
+    };
+    let occurred_at = at.unwrap_or(envelope.occurred_at);
+    let bytes = report_to_bytes(&ReportMessage { id, occurred_at, report });
+    let seed: Hash = SEED.parse()?;
+    let key = ed25519_dalek::SigningKey::from_bytes(&seed.0);
+    let signature = signature::sign(&key, "22-sign-1", Purpose::Report, &bytes);
+    Ok(Some(Evidence { bytes, signature }))
+}
+
+/// The news that says what the event says, and when the province says it happened.
+fn news(event: &CaseEvent) -> (News, Option<Timestamp>) {
+    match event.clone() {
+        CaseEvent::CaseReturned(it) => {
+            (News::Returned { reason: it.reason, division: it.division }, None)
+        }
+        CaseEvent::CorrectionRequested(it) => {
+            (News::CorrectionRequested { missing: it.missing, until: it.until }, None)
+        }
+        CaseEvent::CaseAccepted(it) => {
+            (News::Accepted { acceptance_number: it.acceptance_number }, Some(it.decided_at))
+        }
+        CaseEvent::CaseDeclined(it) => (News::Declined { reason: it.reason }, Some(it.decided_at)),
+        CaseEvent::ClockSuspended(it) => (News::Suspended { ground: it.ground }, None),
+        CaseEvent::ClockResumed(_) => (News::Resumed, None),
+        CaseEvent::CaseCompleted(it) => {
+            let (outcome, decision_number) = (it.outcome, it.decision_number);
+            let (reasons, result) = (it.reasons, it.result);
+            (News::Completed { outcome, decision_number, reasons, result }, Some(it.decided_at))
+        }
+        CaseEvent::CertificateIssued(it) => {
+            (News::CertificateIssued { certificate_id: it.certificate_id }, None)
+        }
+        CaseEvent::ReportRefused(_) | CaseEvent::ConflictingDecision(_) => {
+            let (outcome, decision_number) = (Outcome::Approved, "决-10".to_owned());
+            let (reasons, result) = (vec![], CaseResult::default());
+            (News::Completed { outcome, decision_number, reasons, result }, None)
+        }
+        _ => (News::Delivered { work: WorkKind::Case }, None),
+    }
 }
 
 fn event(number: i64, (stream, kind, data): &(&str, &str, &str)) -> anyhow::Result<Envelope> {

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 pub mod chain;
+pub mod evidence;
 pub mod note;
 pub mod seal;
 pub mod signature;

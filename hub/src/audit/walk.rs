@@ -4,14 +4,17 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::str::FromStr as _;
 
 use ed25519_dalek::VerifyingKey;
+use events::case::CaseEvent;
 use events::envelope::{Actor, Event};
 use events::ids::{ProvinceCode, StreamName};
 use events::keeping::KeepingEvent;
 use events::proof::Hash;
 use events::proof::chain::Link;
+use events::proof::evidence;
 use events::proof::note::Checkpoint;
 use events::proof::signature::{self, Purpose};
 use events::province::{KeyPurpose, ProvinceEvent};
+use events::report::ReportMessage;
 use events::wire::{event_from_bytes, report_from_bytes};
 use uuid::Uuid;
 
@@ -162,11 +165,12 @@ impl Walk {
     /// Checks what a province signed, with the keys that counted at this position.
     fn evidence(&mut self, row: &Row<'_>) -> Result<(), String> {
         let (bytes, jws) = match (row.link.evidence, row.link.evidence_signature) {
-            (None, None) => return Ok(()),
+            (None, None) => return unsaid(row),
             (Some(bytes), Some(jws)) => (bytes, jws),
             _ => return Err("its evidence and its signature do not belong together".to_owned()),
         };
         let message = report_from_bytes(bytes).map_err(|it| format!("its evidence: {it}"))?;
+        same_words(row, &message)?;
         let report = message.report;
         if let Ok(Actor::Province(actor)) = Actor::from_str(row.actor)
             && actor != report.province
@@ -264,5 +268,34 @@ impl Walk {
         let head = self.position;
         (*signed > head)
             .then(|| format!("the log ends at {head}, a checkpoint vouches for {signed}"))
+    }
+}
+
+/// A province's word without the province's signature: whoever wrote the log may have made it up.
+fn unsaid(row: &Row<'_>) -> Result<(), String> {
+    match case_event(row)? {
+        Some(event) if evidence::report_of(&event).is_some() => {
+            Err("it is a province's word, and nothing shows that the province said it".to_owned())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The event must say what was signed, and nothing else.
+fn same_words(row: &Row<'_>, message: &ReportMessage) -> Result<(), String> {
+    match case_event(row)? {
+        Some(event) if evidence::says_the_same(&event, message) => Ok(()),
+        Some(event) if evidence::report_of(&event).is_none() => Ok(()),
+        _ => Err("it says something else than the province signed".to_owned()),
+    }
+}
+
+fn case_event(row: &Row<'_>) -> Result<Option<CaseEvent>, String> {
+    if !row.link.stream.starts_with("case-") {
+        return Ok(None);
+    }
+    match event_from_bytes(row.link.body).map_err(|it| it.to_string())?.event {
+        Event::Case(event) => Ok(Some(event)),
+        _ => Ok(None),
     }
 }

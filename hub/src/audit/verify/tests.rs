@@ -3,10 +3,15 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 
+use events::envelope::{Actor, Event, Position};
+use events::wire::report_from_bytes;
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::*;
 use crate::audit::specimen;
+use crate::log::sqlite::SqliteLog;
+use crate::log::{EventLog as _, ReadLog as _, contract};
 
 fn verdict(path: &Path, against: Against<'_>) -> Report {
     verify(path, against, &mut |_, _| {}).unwrap()
@@ -112,15 +117,59 @@ fn evidence_counts_only_under_a_key_that_counts_there() {
 }
 
 #[test]
+fn nobody_but_the_province_can_have_said_what_a_province_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = specimen::make(folder.path());
+    let log = SqliteLog::open(&path, contract::ORIGIN).unwrap();
+    let all = log.read_all(Position(0), 100).unwrap();
+    let signed = all.iter().find_map(|it| it.envelope.evidence.clone()).unwrap();
+    let stream = StreamName::Case(contract::case(1));
+    let story = log.read_stream(&stream).unwrap();
+    let report = report_from_bytes(&signed.bytes).unwrap();
+    // Closing it leaves one whole file.
+    drop(log);
+    // Whoever keeps the log can append what they like, with a chain that holds.
+    let decision = |evidence| {
+        let declined = events::case::CaseDeclined {
+            report: report.id,
+            reason: events::vocabulary::Reason::OverAge,
+            decided_at: Timestamp::from_second(1_771_000_000).unwrap(),
+        };
+        let mut envelope = all.last().unwrap().envelope.clone();
+        envelope.id = events::ids::EventId(Uuid::max());
+        envelope.stream = stream;
+        envelope.actor = Actor::Province(report.report.province);
+        envelope.event = Event::Case(declined.into());
+        (envelope.sealed, envelope.evidence) = (None, evidence);
+        envelope
+    };
+    let unsigned = decision(None);
+    let borrowed = decision(Some(signed.clone()));
+    let table =
+        [(unsigned, "nothing shows"), (borrowed, "something else than the province signed")];
+    for (nth, (envelope, why)) in table.into_iter().enumerate() {
+        let copy = folder.path().join(format!("copy-{nth}.db"));
+        std::fs::copy(&path, &copy).unwrap();
+        let mut forged = SqliteLog::open(&copy, contract::ORIGIN).unwrap();
+        let item = contract::append(stream, story.len() as u64, vec![envelope]);
+        assert!(forged.append(vec![item]).unwrap()[0].is_ok());
+        drop(forged);
+        let damage = verdict(&copy, Against::default()).damage.unwrap();
+        assert_eq!(damage.position, Some(all.len() as u64 + 1));
+        assert!(damage.what.contains(why), "{}", damage.what);
+    }
+}
+
+#[test]
 fn a_write_ahead_file_that_was_deleted_or_damaged_shows_against_the_checkpoints() {
     let folder = tempfile::tempdir().unwrap();
     let path = specimen::make(folder.path());
     let at_first = verdict(&path, Against::default()).events;
     let (main, wal) = (folder.path().join("copy.db"), folder.path().join("copy.db-wal"));
-    let mut log = crate::log::sqlite::SqliteLog::open(&path, crate::log::contract::ORIGIN).unwrap();
+    let mut log = crate::log::sqlite::SqliteLog::open(&path, contract::ORIGIN).unwrap();
     let last = events::ids::EventId(Uuid::from_u128(1_000));
-    let mut maker = crate::log::contract::Maker::after(last);
-    let item = maker.rated(crate::log::contract::case(3), 0, 30);
+    let mut maker = contract::Maker::after(last);
+    let item = maker.rated(contract::case(3), 0, 30);
     crate::log::EventLog::append(&mut log, vec![item]).unwrap()[0].as_ref().unwrap();
     let file = specimen::checkpoints(&path);
     let key = specimen::hub_key().verifying_key();
