@@ -290,7 +290,7 @@ fn give(story: &mut Story, command: &Command, visited: &mut BTreeMap<&'static st
 /// Nothing is recorded on a clock whose day has passed before that is on record.
 fn check_breach_first(before: Option<&Case>, events: &[CaseEvent], today: Date) {
     let running = before.and_then(Case::running_clock);
-    let Some((stage, clock)) = running.filter(|it| it.1.due.day < today && !it.1.overdue) else {
+    let Some((stage, _)) = running.filter(|it| it.1.due.day < today && !it.1.overdue) else {
         return;
     };
     let breach = match events.first() {

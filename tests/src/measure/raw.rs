@@ -108,7 +108,7 @@ fn append(template: &Envelope, asked: &Asked, ids: &mut Ids) -> Append {
     let expected =
         if asked.version == 0 { Expected::NoStream } else { Expected::At(Version(asked.version)) };
     let mut event = template.clone();
-    event.id = ids.next();
+    event.id = ids.one_more();
     event.stream = stream;
     Append { stream, expected, recorded_at: Clock::real_now(), events: vec![event], key: None }
 }
@@ -118,8 +118,8 @@ fn append(template: &Envelope, asked: &Asked, ids: &mut Ids) -> Append {
 pub struct Ids(u128);
 
 impl Ids {
-    /// One more.
-    pub fn next(&mut self) -> EventId {
+    /// One more, greater than all before.
+    pub fn one_more(&mut self) -> EventId {
         self.0 += 1;
         EventId(Uuid::from_u128((0x019c_0000_0000_7000_8000_0000_0000_0000) + self.0))
     }

@@ -63,7 +63,7 @@ pub fn body_of(bytes: usize) -> Envelope {
         late_intake: false,
     };
     let envelope = |submitted: &CaseSubmitted| Envelope {
-        id: Ids::default().next(),
+        id: Ids::default().one_more(),
         stream: StreamName::Case(case),
         occurred_at: Timestamp::UNIX_EPOCH,
         actor: Actor::National(CLIENT.into()),
@@ -158,7 +158,7 @@ impl Teller {
 
     fn envelope(&mut self, stream: StreamName, actor: Actor, event: Event) -> Envelope {
         self.at += SignedDuration::from_millis(PACE_MS);
-        let (id, occurred_at) = (self.ids.next(), self.at);
+        let (id, occurred_at) = (self.ids.one_more(), self.at);
         let (sealed, evidence) = (None, None);
         Envelope { id, stream, occurred_at, actor, caused_by: None, event, sealed, evidence }
     }
