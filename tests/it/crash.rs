@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::Value;
-use tests::broker::{VERSIONS, Version, server};
+use tests::broker::{VERSIONS, Version, server, wait_for};
 use tests::canary::Finder;
 use tests::program::{Ended, command, signal};
 use tokio::io::AsyncReadExt as _;
@@ -119,6 +119,37 @@ async fn nobody_s_personal_data_lies_anywhere_in_clear() {
     for file in ["data/log.db", "data/views.db", "data/keys.db", "data/quarantine.db", "hub.txt"] {
         assert!(Path::new(&kept).join(file).is_file(), "{file} was not there to be searched");
     }
+}
+
+#[tokio::test]
+async fn whoever_stops_the_demo_stops_everything_it_started() {
+    if server("stop", VERSIONS[0]).await.is_none() {
+        return;
+    }
+    let _alone = STAGE.lock().await;
+    for name in ["INT", "TERM", "HUP"] {
+        let place = tempfile::tempdir().expect("a folder");
+        let kept = place.path().join("kept");
+        let mut demo = command("hub");
+        demo.args(["demo", "--json", "--provinces", "2", "--for", "600", "--keep"]).arg(&kept);
+        let quiet = demo.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = quiet.kill_on_drop(false).spawn().expect("the demo starts");
+        // Broker, hub and both adapters name the folder on their command lines.
+        wait_for("four children", async || (children(&kept).len() == 4).then_some(())).await;
+        signal(&child, name).await;
+        let output = child.wait_with_output().await.expect("it ends");
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{name}");
+        assert_eq!(children(&kept), Vec::<String>::new(), "{name}");
+    }
+}
+
+/// The command lines of all processes that name something inside of this folder, but for the demo itself.
+fn children(folder: &Path) -> Vec<String> {
+    let inside = format!("{}/", folder.display());
+    let processes = std::fs::read_dir("/proc").expect("a Linux machine");
+    let lines = processes.filter_map(|it| std::fs::read(it.ok()?.path().join("cmdline")).ok());
+    let lines = lines.map(|it| String::from_utf8_lossy(&it).replace('\0', " "));
+    lines.filter(|it| it.contains(&inside)).collect()
 }
 
 /// The last metrics before the demo's hub stops.
