@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use events::ids::ProvinceCode;
 use hub_core::plan::Pace;
 use tokio::task::JoinSet;
-use tracing::warn;
+use tracing::{error, warn};
 
 use super::House;
 use crate::intake::pull::{PullConfig, ReportPull};
@@ -146,6 +146,11 @@ async fn keep_streams(
             && house.membership.enrolled().len() == pulling.len()
         {
             tokio::time::sleep(MEMBERSHIP_TICK).await;
+            // One province's reports would wait for ever: this room ends too, and with it the hub.
+            if pulls.try_join_next().is_some() {
+                error!("the intake of a province's reports ended, which it never should");
+                return;
+            }
         }
     }
 }
