@@ -83,6 +83,8 @@ async fn what_is_used_wrongly_ends_with_2_and_is_named() {
         (&["verify", "--log", "/dev/zero"], "is not a file"),
         (&["verify", "--log", &around], "cannot read"),
         (&["verify", "--log", "x", "--hub-key", "short"], "key"),
+        // Base64url may begin so.
+        (&["verify", "--log", "x", "--hub-key", "-7short"], "key"),
         (&["--config", &missing, "check-config"], "cannot read the configuration"),
         (&["--config", place, "check-config"], "not a file"),
         (&["--config", &pipe, "serve"], "not a file"),

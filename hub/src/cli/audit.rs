@@ -25,8 +25,8 @@ pub(super) struct VerifyArguments {
     /// Signed checkpoints to hold it against.
     #[arg(long, value_name = "FILE", requires = "hub_key")]
     checkpoints: Option<PathBuf>,
-    /// The hub's public key, base64url.
-    #[arg(long, value_name = "KEY")]
+    /// The hub's public key, base64url: one in 64 begins with a hyphen.
+    #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
     hub_key: Option<String>,
     /// For programs.
     #[arg(long)]

@@ -25,7 +25,13 @@ use clap::{Parser, Subcommand};
 
 /// The inter-provincial routing hub (跨省通办路由枢纽).
 #[derive(Debug, Parser)]
-#[command(name = "hub", version, about, propagate_version = true, max_term_width = 110)]
+#[command(
+    name = "hub",
+    version,
+    about = "跨省通办路由枢纽 The inter-provincial routing hub",
+    propagate_version = true,
+    max_term_width = 110
+)]
 struct Arguments {
     /// The configuration file.
     #[arg(long, global = true, default_value = "hub.toml", value_name = "FILE")]
