@@ -180,7 +180,11 @@ fn take(
                 *references.entry(reference.clone()).or_default() += 1;
             }
         }
-        CaseEvent::CaseRouted(it) => told.province = it.province.to_string(),
+        // Also after a return: the next province may not be on stage, and then it waits here.
+        CaseEvent::CaseRouted(it) => {
+            told.province = it.province.to_string();
+            told.stage = "waiting for delivery";
+        }
         CaseEvent::CaseDelivered(_) if told.stage == "waiting for delivery" => {
             told.stage = "with the office, not yet accepted"
         }
