@@ -156,8 +156,8 @@ fn notes(text: &str) -> (Vec<&str>, usize) {
     (notes, begin)
 }
 
-/// Compares the log with its checkpoints; gives the last one. `first_start` lets a log without a
-/// checkpoint file pass, once.
+/// Compares the log with its checkpoints; gives the last one. `first_start` lets a log without
+/// checkpoints pass, if it is so short that its first start may not have signed anything yet.
 pub fn check_head_at_start(
     log: &dyn ReadLog,
     path: &Path,
@@ -168,7 +168,7 @@ pub fn check_head_at_start(
     let all = match (read(path, key)?, head) {
         (Some(all), _) if !all.is_empty() => all,
         (_, None) => return Ok(None),
-        (_, Some(_)) if first_start => return Ok(None),
+        (_, Some((head, _))) if first_start && head.0 <= EVENTS_MAX => return Ok(None),
         (_, Some((position, _))) => {
             return Err(CheckpointError::Missing { path: path.to_owned(), position });
         }

@@ -65,6 +65,8 @@ fn missing_checkpoints_are_refused_but_for_the_first_start() {
     let public = key().verifying_key();
     let allowed = check_head_at_start(&log(2, None), &path, &public, true);
     assert_eq!(allowed.unwrap(), None);
+    let long = log(EVENTS_MAX as usize + 1, None);
+    assert!(check_head_at_start(&long, &path, &public, true).is_err(), "no first start is so long");
 }
 
 #[test]
