@@ -24,7 +24,7 @@ use super::{Verdict, output};
 use crate::clock::Clock;
 use check::{Kills, Summary};
 use drive::Ledger;
-use stage::{Setting, Stage};
+use stage::{Programs, Setting, Stage};
 
 /// Tuesday 2026-03-31, 15:00 in Shanghai: three working days before the Qingming holiday.
 const TOLD_START: &str = "2026-03-31T07:00:00Z";
@@ -104,6 +104,12 @@ pub(super) fn run(arguments: DemoArguments) -> anyhow::Result<Verdict> {
 async fn play(arguments: &DemoArguments) -> anyhow::Result<Summary> {
     let provinces: Vec<ProvinceCode> =
         ProvinceCode::all().take(arguments.provinces as usize).collect();
+    let programs = Programs::find(match arguments.broker {
+        BrokerChoice::Any => None,
+        BrokerChoice::Old => Some("2.9"),
+        BrokerChoice::Current => Some("current"),
+    })
+    .await?;
     let lapse = TimeLapse {
         real_start: Clock::real_now() + SignedDuration::try_from(HEAD_START)?,
         told_start: TOLD_START.parse()?,
@@ -114,11 +120,7 @@ async fn play(arguments: &DemoArguments) -> anyhow::Result<Summary> {
     };
     let setting = Setting {
         keep: arguments.keep.as_deref(),
-        broker_version: match arguments.broker {
-            BrokerChoice::Any => None,
-            BrokerChoice::Old => Some("2.9"),
-            BrokerChoice::Current => Some("current"),
-        },
+        programs,
         provinces: &provinces,
         lapse,
         seed: arguments.seed,

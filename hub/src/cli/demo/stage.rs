@@ -49,7 +49,7 @@ impl Drop for Temporary {
 /// What the stage is built from.
 pub(super) struct Setting<'a> {
     pub(super) keep: Option<&'a Path>,
-    pub(super) broker_version: Option<&'a str>,
+    pub(super) programs: Programs,
     pub(super) provinces: &'a [ProvinceCode],
     pub(super) lapse: TimeLapse,
     pub(super) seed: u64,
@@ -57,12 +57,28 @@ pub(super) struct Setting<'a> {
     pub(super) twice: Option<ProvinceCode>,
 }
 
+/// What will run besides ourselves. Finding it may take minutes on a fresh machine: it comes first,
+/// before any clock runs.
+pub(super) struct Programs {
+    broker: PathBuf,
+    release: Release,
+    adapter: PathBuf,
+}
+
+impl Programs {
+    /// Finds or fetches the broker, and builds the adapter if Cargo runs us.
+    pub(super) async fn find(broker_version: Option<&str>) -> anyhow::Result<Self> {
+        let script = project().join("deploy/nats-server");
+        let (broker, release) = supervise::find(&script, broker_version).await?;
+        Ok(Self { broker, release, adapter: adapter_program().await? })
+    }
+}
+
 impl Stage {
     /// Makes the folder, the keys and the configurations, and starts the broker.
     pub(super) async fn build(setting: &Setting<'_>) -> anyhow::Result<Self> {
         let (folder, temporary) = new_folder(setting.keep)?;
-        let (binary, release) =
-            supervise::find(&project().join("deploy/nats-server"), setting.broker_version).await?;
+        let Programs { broker: binary, release, adapter } = &setting.programs;
         let hub_user = UserKey::generate()?;
         let mut users = Vec::new();
         let mut all_keys = Vec::new();
@@ -75,7 +91,7 @@ impl Stage {
             all_keys.push((*province, generated));
         }
         let plan = BrokerPlan {
-            release,
+            release: *release,
             host: "127.0.0.1".to_owned(),
             port: None,
             ports_dir: None,
@@ -86,7 +102,7 @@ impl Stage {
             hub_users: vec![hub_user.public().to_owned()],
             provinces: users,
         };
-        let broker = Broker::start(binary, folder.join("broker"), plan).await?;
+        let broker = Broker::start(binary.clone(), folder.join("broker"), plan).await?;
         let tokens = setup::write_hub(&folder, &broker.url(), &hub_user, setting)?;
         let hub_public = setup::signature_public(&folder)?;
         for (province, generated) in &all_keys {
@@ -100,11 +116,11 @@ impl Stage {
             )?;
         }
         Ok(Self {
-            adapter_program: adapter_program().await?,
+            adapter_program: adapter.clone(),
             hub_program: std::env::current_exe().context("cannot find our own program")?,
             folder,
             broker,
-            release,
+            release: *release,
             national_token: tokens,
             hub: None,
             adapters: setting.provinces.iter().map(|it| (*it, None)).collect(),
