@@ -164,7 +164,7 @@ fn spoiled(rng: &mut StdRng, good: &Planned, n: usize) -> Option<Planned> {
         }
         31 => {
             other.body["submitted_at"] =
-                json!((good.at + SignedDuration::from_hours(48)).to_string());
+                json!((good.at + SignedDuration::from_hours(24 * 400)).to_string());
             other.body["applicant"] = applicant(rng, n + 2_000_000);
             other.expected = Expectation::Refused("submitted-in-future");
         }
