@@ -83,7 +83,9 @@ impl Screen {
             say!("{head}");
             return;
         }
-        let picture = format!("{head}\n{}\n{}", provinces(rows), self.latest_notes());
+        let legend = "收 received  途 open  结 ended  按时 on time  超期 overdue";
+        let page = format!("状态页 status page: {address}/    {legend}");
+        let picture = format!("{head}\n{page}\n{}\n{}\n", provinces(rows), self.latest_notes());
         let mut out = std::io::stderr().lock();
         // Home, picture, clear what an older and longer picture left below.
         let _ = write!(out, "\x1b[H{}\x1b[J", picture.replace('\n', "\x1b[K\n"));
@@ -92,6 +94,14 @@ impl Screen {
     fn latest_notes(&self) -> String {
         self.notes[self.notes.len().saturating_sub(NOTES_SHOWN)..].join("\n")
     }
+}
+
+/// 吉林省 → 吉林, 新疆生产建设兵团 → 新疆兵团: at most four characters.
+fn short(name: &str) -> String {
+    let name = name.replace("生产建设", "");
+    let kinds = ["壮族自治区", "回族自治区", "维吾尔自治区", "自治区", "省", "市"];
+    let bare = kinds.iter().find_map(|kind| name.strip_suffix(kind)).unwrap_or(&name);
+    bare.chars().take(4).collect()
 }
 
 /// Two provinces a line, so that 32 fit on a screen.
@@ -104,7 +114,7 @@ fn provinces(rows: &[Value]) -> String {
             + number(row, "declined");
         let late = number(row, "overdue");
         let mark = if late > 0 { format!("超期 {late:>4}") } else { "按时     ".to_owned() };
-        let name: String = text("name").chars().take(4).collect();
+        let name = short(&text("name"));
         let pad = "　".repeat(4usize.saturating_sub(name.chars().count()));
         format!(
             "{} {name}{pad} 收{:>5} 途{:>5} 结{:>5} {mark}",
