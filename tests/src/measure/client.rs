@@ -16,6 +16,8 @@ use super::story;
 const EVENTS_A_SUBMISSION: u64 = 2;
 /// Largest answer that is read, in bytes.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
+/// A line that was idle for longer is made anew before it is used.
+const IDLE_MAX: Duration = Duration::from_secs(5);
 
 /// All clients of one hub; no two submissions are about the same person.
 #[derive(Debug, Clone)]
@@ -102,6 +104,8 @@ impl National {
 pub struct Line {
     stream: TcpStream,
     heard: Vec<u8>,
+    address: SocketAddr,
+    used: Instant,
 }
 
 impl Line {
@@ -109,11 +113,15 @@ impl Line {
     pub async fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.expect("the hub takes the connection");
         stream.set_nodelay(true).expect("a connected socket can be set");
-        Self { stream, heard: Vec::with_capacity(4_096) }
+        Self { stream, heard: Vec::with_capacity(4_096), address, used: Instant::now() }
     }
 
     /// Sends a submission and waits for the whole receipt. Anything but a 201 is a broken measurement.
     pub async fn ask(&mut self, request: &[u8]) -> Vec<u8> {
+        // The hub closes idle lines after ten seconds, as it should.
+        if self.used.elapsed() > IDLE_MAX {
+            *self = Self::connect(self.address).await;
+        }
         self.stream.write_all(request).await.expect("the hub reads");
         loop {
             let read = self.stream.read_buf(&mut self.heard).await.expect("the hub answers");
@@ -122,6 +130,7 @@ impl Line {
             if let Some(end) = end_of_answer(&self.heard) {
                 let shown = String::from_utf8_lossy(&self.heard[..end]);
                 assert!(shown.starts_with("HTTP/1.1 201"), "not recorded: {shown}");
+                self.used = Instant::now();
                 return self.heard.drain(..end).collect();
             }
         }
