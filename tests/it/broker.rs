@@ -270,3 +270,15 @@ fn the_script_says_what_is_wrong_and_prints_no_path() {
         assert!(told.contains(said) && ran.stdout.is_empty(), "{arguments:?} {binary}: {told}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_who_make_the_same_streams_at_once_all_find_them_made() {
+    for version in VERSIONS {
+        let Some(broker) = TestBroker::start("makers", version, &[22, 23]).await else { continue };
+        let hub = broker.hub().await;
+        let limits = StreamLimits::default();
+        let makers = (0..8).map(|_| broker.ensure(&hub, &limits));
+        let made = futures::future::join_all(makers).await;
+        assert!(made.iter().any(|it| !it.created.is_empty()), "somebody made them");
+    }
+}

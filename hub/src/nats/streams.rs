@@ -299,8 +299,12 @@ fn is_missing_consumer(kind: &ConsumerErrorKind) -> bool {
 
 /// Whether waiting may help: no answer yet, or JetStream says that it is not there at the moment.
 fn not_ready(error: &StreamsError) -> bool {
+    // Two who make the same streams at once are both counted for a moment: then there seems to be
+    // no room. Whoever waits sees the other's work.
     let passing = |it: &async_nats::jetstream::Error| {
-        matches!(it.code(), 503 | 408) || it.error_code() == ErrorCode::STREAM_NOT_FOUND
+        matches!(it.code(), 503 | 408)
+            || it.error_code() == ErrorCode::STREAM_NOT_FOUND
+            || it.error_code() == ErrorCode::STORAGE_RESOURCES_EXCEEDED
     };
     match error {
         StreamsError::Lookup { source, .. } => match source.kind() {

@@ -212,7 +212,13 @@ impl Teller {
         }
         tale.version += envelopes.len() as u64;
         let mut key = None;
-        envelopes[0].evidence = evidence;
+        // What passed days led to is the hub's; the province's word comes after it.
+        let own = envelopes
+            .iter_mut()
+            .find(|it| !matches!(&it.event, Event::Case(it) if it.is_of_time()));
+        if let Some(own) = own {
+            own.evidence = evidence;
+        }
         if tale.step == 0 {
             let personal = personal(self.told_cases).to_string();
             let sealed = self.sealer.seal(tale.id, envelopes[0].id, personal.as_bytes());
