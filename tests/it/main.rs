@@ -8,6 +8,7 @@ mod command_line;
 mod crash;
 mod http;
 mod naive;
+mod odd_callers;
 mod replay;
 mod running_hub;
 mod sabotage;
