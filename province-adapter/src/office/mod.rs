@@ -5,6 +5,7 @@ use std::future::Future;
 use events::work::Work;
 use serde_json::Value;
 
+pub mod codes;
 mod fate;
 mod hours;
 mod plan;
