@@ -73,7 +73,7 @@ impl Source {
     }
 
     fn is_pure(&self) -> bool {
-        self.path.starts_with("events/") || self.path.starts_with("hub/core/")
+        self.path.starts_with("events/src/") || self.path.starts_with("hub/core/")
     }
 
     /// The room of `hub/src` that the file belongs to.

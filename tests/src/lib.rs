@@ -2,6 +2,7 @@
 
 pub mod broker;
 pub mod canary;
+pub mod compatibility;
 pub mod http;
 pub mod invariants;
 pub mod journey;
