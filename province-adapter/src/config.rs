@@ -1,6 +1,7 @@
 //! One file, checked once, all its problems named together. Secrets are paths, never values.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -14,6 +15,7 @@ use serde::Deserialize;
 use crate::clock::Clock;
 use crate::keys::{self, Identity, KeyError};
 use crate::limits::{self, Limits, LimitsFile};
+use crate::office::codes::Codes;
 use crate::office::settings;
 use crate::outbox::Pace;
 
@@ -67,6 +69,8 @@ pub struct Config {
     pub limits: Limits,
     /// Which office system.
     pub office: Office,
+    /// The office's own codes.
+    pub codes: Arc<Codes>,
     /// Time told faster: a demonstration.
     pub time_lapse: Option<TimeLapse>,
 }
@@ -99,6 +103,9 @@ pub struct Keys {
     pub hub_key_id: String,
 }
 
+/// What `office` may be.
+const OFFICES: &str = "`simulated`";
+
 /// Which office system answers.
 #[derive(Debug, Clone)]
 pub enum Office {
@@ -112,6 +119,7 @@ struct File {
     province: String,
     origin: String,
     office: String,
+    codes: Option<PathBuf>,
     broker: BrokerFile,
     keys: KeysFile,
     store: StoreFile,
@@ -224,10 +232,11 @@ fn check(file: File, folder: &Path, problems: &mut Vec<String>) -> Option<Config
     if file.broker.urls.is_empty() {
         problems.push("`broker.urls` must name at least one address".to_owned());
     }
-    if file.office != "simulated" {
-        problems.push(format!("`office` is `{}`; this version knows `simulated`", file.office));
-    }
-    problems.extend(file.simulated.problems());
+    let codes = match &file.codes {
+        Some(path) => note(problems, Codes::load(&folder.join(path)).map_err(whole), "`codes`"),
+        None => Some(Codes::default()),
+    };
+    let office = office(&file, problems);
     let steps = file.pace.resend_after_ms.iter().map(|it| Duration::from_millis(*it)).collect();
     let pace = Pace::new(steps, file.pace.jitter_percent);
     if pace.is_none() || file.pace.resend_after_ms.contains(&0) {
@@ -257,9 +266,27 @@ fn check(file: File, folder: &Path, problems: &mut Vec<String>) -> Option<Config
         store: at(file.store.path),
         pace: pace?,
         limits,
-        office: Office::Simulated(file.simulated),
+        office: office?,
+        codes: Arc::new(codes?),
         time_lapse: file.time_lapse,
     })
+}
+
+/// The office that is named. The settings of the others are checked too: a file is right or it is not.
+fn office(file: &File, problems: &mut Vec<String>) -> Option<Office> {
+    problems.extend(file.simulated.problems());
+    match file.office.as_str() {
+        "simulated" => Some(Office::Simulated(file.simulated.clone())),
+        other => {
+            problems.push(format!("`office` is `{other}`; this version knows {OFFICES}"));
+            None
+        }
+    }
+}
+
+/// The error with its causes: each may name another part of what to mend.
+fn whole(error: impl std::error::Error) -> String {
+    crate::check::chain(&error)
 }
 
 fn note<T, E: std::fmt::Display>(
@@ -311,6 +338,11 @@ mod tests {
             ("send_window = 256", "send_windw = 256", "unknown field `send_windw`"),
             ("jitter_percent = 20", "jitter_percent = 101", "at most 100"),
             ("decline_percent = 4.0", "decline_percent = 140.0", "decline_percent"),
+            (
+                "# codes = \"codes.toml\"",
+                "codes = \"none.toml\"",
+                "cannot read the codes `none.toml`",
+            ),
             ("hub_key_id = \"hub-1\"", "hub_key_id = \"\"", "`keys.hub_key_id`"),
         ] {
             let text = example();
@@ -318,6 +350,13 @@ mod tests {
             let told = problems(&text.replace(right, wrong));
             assert!(told.contains(named), "{wrong}: {told}");
         }
+    }
+
+    #[test]
+    fn the_codes_of_the_office_are_read_with_the_file_that_names_them() {
+        let text = example().replace("# codes = \"codes.toml\"", "codes = \"codes.example.toml\"");
+        let given = Config::parse(&text, Path::new("x"), Path::new("../deploy")).unwrap();
+        assert_eq!(given.codes.item(events::vocabulary::Item::Reissue), Ok("BF"));
     }
 
     #[test]

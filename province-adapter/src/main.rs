@@ -77,16 +77,28 @@ async fn main() -> ExitCode {
 
 async fn serve(config: &Config) -> anyhow::Result<()> {
     let adapter = Adapter::open(config).context("cannot start")?;
-    let Office::Simulated(settings) = &config.office;
-    let office = SimulatedOffice::new(settings.clone(), adapter.reporter())
-        .context("the simulated office has no hours")?;
+    match &config.office {
+        Office::Simulated(settings) => {
+            let office = SimulatedOffice::new(settings.clone(), adapter.reporter())
+                .context("the simulated office has no hours")?;
+            work(adapter, &office, office.run()).await
+        }
+    }
+}
+
+/// Until a signal; `office_work` is the office's own loop and never ends.
+async fn work(
+    adapter: Adapter,
+    office: &impl OfficeSystem,
+    office_work: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     let (stop, stopping) = tokio::sync::oneshot::channel();
     let running = async {
         tokio::select! {
-            ended = adapter.run(Borrowed(&office), async { let _ = stopping.await; }) => ended,
-            () = office.run() => Ok(()),
+            ended = adapter.run(Borrowed(office), async { let _ = stopping.await; }) => ended,
+            () = office_work => Ok(()),
         }
     };
     tokio::pin!(running);
@@ -104,9 +116,9 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
 }
 
 /// The office also has a loop of its own, so the adapter gets a look at it only.
-struct Borrowed<'a>(&'a SimulatedOffice);
+struct Borrowed<'a, O>(&'a O);
 
-impl OfficeSystem for Borrowed<'_> {
+impl<O: OfficeSystem> OfficeSystem for Borrowed<'_, O> {
     async fn take(
         &self,
         work: province_adapter::office::TakenWork,

@@ -80,7 +80,7 @@ pub(crate) fn report_in(
 }
 
 /// It is kept only inside the sealed part and opened each time.
-fn reply_key(identity: &Identity, work: &Work) -> Result<[u8; 32], ReportError> {
+pub(crate) fn reply_key(identity: &Identity, work: &Work) -> Result<[u8; 32], ReportError> {
     let missing = || ReportError::NoReplyKey { case: work.case };
     let personal = identity.open(work).map_err(|_| missing())?.ok_or_else(missing)?;
     let bytes = BASE64.decode(personal.reply_key).map_err(|_| missing())?;

@@ -6,6 +6,7 @@ use events::work::Work;
 use serde_json::Value;
 
 pub mod codes;
+pub mod desk;
 mod fate;
 mod hours;
 mod plan;
@@ -50,5 +51,7 @@ pub trait OfficeSystem: Send + Sync {
     fn take(&self, work: TakenWork) -> impl Future<Output = Result<(), TakeError>> + Send;
 }
 
+#[cfg(test)]
+mod rehearsal;
 #[cfg(test)]
 mod tests;
