@@ -11,6 +11,7 @@ mod crash;
 mod http;
 mod naive;
 mod odd_callers;
+mod python_adapter;
 mod replay;
 mod running_hub;
 mod sabotage;

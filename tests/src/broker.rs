@@ -65,7 +65,7 @@ pub async fn server(test: &str, version: Version) -> Option<(PathBuf, Release)> 
 
 /// A test that could not run says so; on the build server it fails.
 #[allow(clippy::disallowed_methods, reason = "a test has no config.rs")]
-fn not_run(test: &str, why: &str) {
+pub fn not_run(test: &str, why: &str) {
     let on_build_server = std::env::var("CI").is_ok_and(|it| it == "true");
     assert!(!on_build_server, "NOT RUN: {test}: {why}");
     // Straight to the terminal: what is printed normally is swallowed when a test passes.

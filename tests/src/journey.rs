@@ -43,7 +43,8 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-const ORIGIN: &str = "hub.test/log";
+/// What the log here is called.
+pub const ORIGIN: &str = "hub.test/log";
 /// Longest wait for all cases of a test to end.
 const JOURNEY_MAX: Duration = Duration::from_secs(90);
 /// How often a condition is looked at.
@@ -220,6 +221,11 @@ impl Journey {
         let personal = Some(br#"{"name":"canary"}"#.to_vec());
         self.tell(What::Case { case, command, personal, evidence: None, key: None }).await;
         case
+    }
+
+    /// What provinces know the hub by.
+    pub fn hub_public_key(&self) -> String {
+        signature::public_key_text(&self.signer.public_key())
     }
 
     /// What happened to a case, by kind.

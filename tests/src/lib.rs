@@ -8,6 +8,7 @@ pub mod invariants;
 pub mod journey;
 pub mod measure;
 pub mod program;
+pub mod python;
 pub mod script;
 pub mod simulation;
 pub mod stage;
