@@ -246,7 +246,7 @@ impl Stage {
         let mut headers = async_nats::HeaderMap::new();
         headers.insert(subjects::SIGNATURE_HEADER, signature.as_str());
         let subject = subjects::report(code, token);
-        Message { subject, headers: Some(headers), payload: payload.into() }
+        Message { subject, headers: Some(headers), headers_readable: true, payload: payload.into() }
     }
 }
 

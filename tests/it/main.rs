@@ -2,6 +2,7 @@
 
 mod attacks;
 mod bad_http;
+mod bad_nats;
 mod broker;
 mod canary;
 mod command_line;

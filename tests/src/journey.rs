@@ -17,7 +17,7 @@ use hub::intake::pull::{PullConfig, ReportPull};
 use hub::intake::reports::ReportDesk;
 use hub::log::memory::MemoryLog;
 use hub::log::{EventLog as _, Readers};
-use hub::nats::connect::HubConnection;
+use hub::nats::connect::{self, HubConnection};
 use hub::nats::keys::ProvinceKeys;
 use hub::nats::streams::StreamLimits;
 use hub::quarantine::{Quarantine, QuarantineConfig};
@@ -47,6 +47,8 @@ use uuid::Uuid;
 pub const ORIGIN: &str = "hub.test/log";
 /// Longest wait for all cases of a test to end.
 const JOURNEY_MAX: Duration = Duration::from_secs(90);
+/// How often the broker says that it is there, and the hub looks whether something was swallowed.
+const LOOKED_AT: Duration = Duration::from_millis(500);
 /// How often a condition is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
@@ -66,6 +68,11 @@ pub struct Journey {
 impl Journey {
     /// Starts everything but the adapters, and enrolls the broker's provinces.
     pub async fn start(broker: TestBroker) -> Self {
+        Self::start_with(broker, StreamLimits::default()).await
+    }
+
+    /// The same, with streams of these limits, and a look for what was swallowed twice a second.
+    pub async fn start_with(broker: TestBroker, limits: StreamLimits) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let connection = broker.hub().await;
         let log = MemoryLog::new(ORIGIN);
@@ -95,12 +102,18 @@ impl Journey {
             _registrar_thread: thread,
             folder,
         };
-        journey.start_loops(Origin { name: ORIGIN.into(), epoch }, opener, appended);
+        journey.start_loops(Origin { name: ORIGIN.into(), epoch }, opener, appended, &limits);
         journey.enroll().await;
         journey
     }
 
-    fn start_loops(&mut self, origin: Origin, opener: Opener, appended: Wake) {
+    fn start_loops(
+        &mut self,
+        origin: Origin,
+        opener: Opener,
+        appended: Wake,
+        limits: &StreamLimits,
+    ) {
         let (membership, looked) = (Membership::default(), Wake::default());
         let path = self.folder.path().join("views.db");
         let views =
@@ -144,10 +157,14 @@ impl Journey {
         self.tasks.spawn(router.run(heard));
         self.tasks.spawn(sender.run(receipts));
         for (province, _) in &self.broker.provinces {
-            let config = PullConfig { heartbeat: Duration::from_millis(500), ..Default::default() };
-            let (desk, jetstream) = (desk.clone(), self.connection.jetstream.clone());
-            let pull = ReportPull::new(desk, jetstream, *province, StreamLimits::default(), config);
-            self.tasks.spawn(pull.run());
+            let (heartbeat, by_hand_tick) = (LOOKED_AT, LOOKED_AT);
+            let config = PullConfig { heartbeat, by_hand_tick, ..Default::default() };
+            let (desk, province, limits) = (desk.clone(), *province, limits.clone());
+            let (url, key) = (self.broker.url(), self.broker.hub_key.clone());
+            self.tasks.spawn(async move {
+                let connection = connect::connect(&url, &key).await.expect("a connection");
+                ReportPull::new(desk, connection, province, limits, config).run().await;
+            });
         }
     }
 

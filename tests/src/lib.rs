@@ -9,6 +9,7 @@ pub mod journey;
 pub mod measure;
 pub mod program;
 pub mod python;
+pub mod raw_nats;
 pub mod script;
 pub mod simulation;
 pub mod stage;

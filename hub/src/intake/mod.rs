@@ -1,5 +1,6 @@
 //! WHAT COMES IN: national systems over HTTP, adapters over NATS.
 
+mod by_hand;
 pub mod desk;
 pub mod examine;
 pub mod feed;

@@ -12,8 +12,10 @@ use futures::StreamExt as _;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tracing::{debug, info, warn};
 
+use crate::intake::by_hand::{self, ByHand};
 use crate::intake::held::Held;
 use crate::intake::reports::{Fate, Message, ReportDesk, Settled};
+use crate::nats::connect::HubConnection;
 use crate::nats::streams::{self, StreamLimits};
 
 /// Bounds of the pulling of reports.
@@ -35,6 +37,8 @@ pub struct PullConfig {
     pub again_after: Duration,
     /// How often held reports are looked at.
     pub held_tick: Duration,
+    /// How often it is looked whether a message was swallowed on its way to us.
+    pub by_hand_tick: Duration,
     /// Most acknowledgements under way.
     pub acknowledgements_max: usize,
     /// After this long an acknowledgement is given up; the report comes again.
@@ -52,16 +56,19 @@ impl Default for PullConfig {
             reopen_wait: Duration::from_millis(500),
             again_after: Duration::from_secs(5),
             held_tick: Duration::from_secs(5),
+            by_hand_tick: Duration::from_secs(30),
             acknowledgements_max: 64,
             acknowledgement_wait_max: Duration::from_secs(5),
         }
     }
 }
 
+type ReportConsumer = consumer::Consumer<pull::Config>;
+
 /// Pulls the reports of one province and puts them before the desk.
 pub struct ReportPull {
     desk: Arc<ReportDesk>,
-    jetstream: jetstream::Context,
+    connection: HubConnection,
     province: ProvinceCode,
     limits: StreamLimits,
     config: PullConfig,
@@ -70,10 +77,11 @@ pub struct ReportPull {
 }
 
 impl ReportPull {
-    /// For the stream of `province`, which is made if it is missing.
+    /// For the stream of `province`, which is made if it is missing. The `connection` should be for
+    /// this alone: header bytes that the client cannot read cost it, and nobody else may feel that.
     pub fn new(
         desk: Arc<ReportDesk>,
-        jetstream: jetstream::Context,
+        connection: HubConnection,
         province: ProvinceCode,
         limits: StreamLimits,
         config: PullConfig,
@@ -83,7 +91,7 @@ impl ReportPull {
         let quota = Quota::per_second(config.reports_a_second_max);
         let quota = quota.allow_burst(burst.max(config.reports_a_second_max));
         let rate = RateLimiter::direct(quota);
-        Self { desk, jetstream, province, limits, config, rate, held: Held::default() }
+        Self { desk, connection, province, limits, config, rate, held: Held::default() }
     }
 
     /// Pulls for ever. A wiped broker is made anew and pulled from.
@@ -92,7 +100,7 @@ impl ReportPull {
         info!(province.code = %province, "taking reports of {province}");
         loop {
             match self.open().await {
-                Ok(messages) => self.drain(messages).await,
+                Ok((consumer, messages)) => self.drain(consumer, messages).await,
                 Err(error) => {
                     warn!(province.code = %province, %error, "cannot open the reports of {province}");
                 }
@@ -104,11 +112,16 @@ impl ReportPull {
         }
     }
 
-    async fn open(&self) -> Result<pull::Stream, async_nats::Error> {
-        streams::ensure(&self.jetstream, &[self.province], &self.limits).await?;
+    async fn open(&mut self) -> Result<(ReportConsumer, pull::Stream), async_nats::Error> {
+        self.connection.up.wait_for(|up| *up).await?;
+        let jetstream = self.connection.jetstream.clone();
+        streams::ensure(&jetstream, &[self.province], &self.limits).await?;
         let stream = subjects::report_stream(self.province);
-        let consumer: consumer::Consumer<pull::Config> =
-            self.jetstream.get_consumer_from_stream(subjects::REPORT_CONSUMER, stream).await?;
+        let mut consumer: ReportConsumer =
+            jetstream.get_consumer_from_stream(subjects::REPORT_CONSUMER, stream).await?;
+        // Before anything is pulled: among it may be what ended the last pull.
+        let unanswered = by_hand::unanswered(&jetstream, &mut consumer, self.province).await?;
+        self.take_by_hand(unanswered).await;
         let messages = consumer
             .stream()
             .max_messages_per_batch(self.config.batch_max)
@@ -116,17 +129,25 @@ impl ReportPull {
             .heartbeat(self.config.heartbeat)
             .messages()
             .await?;
-        Ok(messages)
+        Ok((consumer, messages))
     }
 
     /// Takes messages until the stream ends or is found to be gone.
-    async fn drain(&mut self, messages: pull::Stream) {
+    async fn drain(&mut self, mut consumer: ReportConsumer, messages: pull::Stream) {
         let mut chunks = messages.ready_chunks(self.config.batch_max.max(1));
         let mut tick = tokio::time::interval(self.config.held_tick);
+        let mut swallowed = tokio::time::interval(self.config.by_hand_tick);
+        let mut up = self.connection.up.clone();
         let mut missed = 0;
         loop {
             let chunk = tokio::select! {
                 chunk = chunks.next() => chunk,
+                // A line that was lost may have been lost to a message: look before pulling on.
+                _ = up.changed() => return,
+                _ = swallowed.tick() => {
+                    self.take_swallowed(&mut consumer).await;
+                    continue;
+                }
                 _ = tick.tick() => {
                     self.give_back_expired().await;
                     continue;
@@ -198,6 +219,56 @@ impl ReportPull {
         self.answer(answers).await;
     }
 
+    /// Settles what lies unanswered at the broker, as far as it can be settled now.
+    async fn take_by_hand(&mut self, mut unanswered: Vec<ByHand>) {
+        let size = self.config.batch_max.max(1);
+        while !unanswered.is_empty() {
+            let batch: Vec<_> = unanswered.drain(..size.min(unanswered.len())).collect();
+            let many = NonZeroU32::new(batch.len() as u32).unwrap_or(NonZeroU32::MIN);
+            let _ = self.rate.until_n_ready(many).await;
+            let messages: Vec<Message> = batch.iter().map(|it| it.message.clone()).collect();
+            let settled = self.desk.take(self.province, &messages).await;
+            let went_on: Vec<_> = settled.iter().filter_map(|it| it.went_on).collect();
+            let mut answers = Vec::new();
+            for (by_hand, settled) in batch.into_iter().zip(settled) {
+                match settled.fate {
+                    Fate::Acknowledge => answers.push((by_hand, AckKind::Ack)),
+                    Fate::Terminate => answers.push((by_hand, AckKind::Term)),
+                    // The broker delivers it again in its own time.
+                    Fate::Hold { .. } | Fate::Leave => {}
+                }
+                self.count(settled.outcome, 1);
+            }
+            info!(province.code = %self.province, count = answers.len(), "messages settled by hand");
+            let jetstream = &self.connection.jetstream;
+            futures::stream::iter(answers)
+                .for_each_concurrent(self.config.acknowledgements_max, |(it, kind)| {
+                    by_hand::answer(jetstream.clone(), it, kind)
+                })
+                .await;
+            let released = went_on.into_iter().flat_map(|it| self.held.release(it)).collect();
+            self.take(released).await;
+        }
+    }
+
+    /// A forged status line makes the client keep a message to itself; it comes again and again.
+    async fn take_swallowed(&mut self, consumer: &mut ReportConsumer) {
+        let jetstream = self.connection.jetstream.clone();
+        if !consumer.info().await.is_ok_and(|it| it.num_redelivered > 0) {
+            return;
+        }
+        match by_hand::unanswered(&jetstream, consumer, self.province).await {
+            Ok(mut unanswered) => {
+                // The others are on their way to us, or held.
+                unanswered.retain(ByHand::is_unreadable);
+                self.take_by_hand(unanswered).await;
+            }
+            Err(error) => {
+                warn!(province.code = %self.province, %error, "cannot look at what was swallowed");
+            }
+        }
+    }
+
     async fn give_back_expired(&mut self) {
         let expired = self.held.expire();
         self.count("given-back", expired.len());
@@ -232,6 +303,7 @@ fn readable(message: &jetstream::Message) -> Message {
     Message {
         subject: message.subject.to_string(),
         headers: message.headers.clone(),
+        headers_readable: true,
         payload: message.payload.clone(),
     }
 }

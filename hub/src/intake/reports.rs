@@ -27,6 +27,8 @@ const AGAIN_FIRST: Duration = Duration::from_millis(50);
 const AGAIN_MAX: Duration = Duration::from_secs(5);
 /// The code of a report that says in clear what nobody may read.
 const IDENTITY_NUMBER_IN_CLEAR: &str = "identity-number-in-clear";
+/// The code of a message whose headers no client can read: a status line, no UTF-8, no names.
+const UNREADABLE_HEADERS: &str = "unreadable-headers";
 /// Longest subject that is kept with a stray, in characters.
 const SUBJECT_CHARACTERS_MAX: usize = 256;
 
@@ -37,6 +39,8 @@ pub struct Message {
     pub subject: String,
     /// Its headers.
     pub headers: Option<async_nats::HeaderMap>,
+    /// Whether they are headers at all: a province may store bytes there that no client reads.
+    pub headers_readable: bool,
     /// Its exact bytes.
     pub payload: Bytes,
 }
@@ -115,7 +119,11 @@ impl ReportDesk {
         let mut verdicts: Vec<Option<Verdict>> = Vec::with_capacity(batch.len());
         let (mut places, mut examined) = (Vec::new(), Vec::new());
         for (place, message) in batch.iter().enumerate() {
-            let Message { subject, headers, payload } = message;
+            let Message { subject, headers, payload, headers_readable } = message;
+            if !headers_readable {
+                verdicts.push(Some(Verdict::Stray(UNREADABLE_HEADERS, None)));
+                continue;
+            }
             let incoming = Incoming { subject, headers: headers.as_ref(), payload };
             match examine(incoming, province, &self.origin, &self.membership) {
                 // Evidence is kept in clear, for ever: what tells too much is kept sealed, and only here.

@@ -13,7 +13,7 @@ use events::province::{KeyPurpose, KeyRegistered};
 use hub::clock::Clock;
 use hub::intake::pull::{PullConfig, ReportPull};
 use hub::intake::reports::ReportDesk;
-use hub::nats::connect::HubConnection;
+use hub::nats::connect::{self, HubConnection};
 use hub::nats::keys;
 use hub::nats::streams::StreamLimits;
 use hub::quarantine::{Quarantine, QuarantineConfig};
@@ -143,10 +143,13 @@ impl Road {
         self.hub_rooms.spawn(router.run(stand.viewed.listen()));
         self.hub_rooms.spawn(sender.run(receipts));
         for (province, _) in &self.broker.provinces {
-            let (desk, jetstream) = (desk.clone(), self.connection.jetstream.clone());
-            let (limits, config) = (StreamLimits::default(), PullConfig::default());
-            let pull = ReportPull::new(desk, jetstream, *province, limits, config);
-            self.hub_rooms.spawn(pull.run());
+            let (desk, province) = (desk.clone(), *province);
+            let (url, key) = (self.broker.url(), self.broker.hub_key.clone());
+            self.hub_rooms.spawn(async move {
+                let connection = connect::connect(&url, &key).await.expect("a connection");
+                let (limits, config) = (StreamLimits::default(), PullConfig::default());
+                ReportPull::new(desk, connection, province, limits, config).run().await;
+            });
         }
     }
 

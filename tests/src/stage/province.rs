@@ -72,7 +72,7 @@ pub fn message(province: ProvinceCode, token: &str, body: Vec<u8>, signature: &s
     headers.insert(subjects::SIGNATURE_HEADER, signature);
     headers.insert("Content-Type", wire::CONTENT_TYPE);
     let subject = subjects::report(province, token);
-    Message { subject, headers: Some(headers), payload: body.into() }
+    Message { subject, headers: Some(headers), headers_readable: true, payload: body.into() }
 }
 
 /// What the province holds of a case.

@@ -74,7 +74,7 @@ pub(super) async fn start(house: &Arc<House>, rooms: &mut JoinSet<()>) -> anyhow
         clock: house.clock.clone(),
         receipts: receipt_door,
     });
-    rooms.spawn(keep_streams(house.clone(), connection.jetstream, desk));
+    rooms.spawn(keep_streams(house.clone(), connection.jetstream, desk, user));
     Ok(())
 }
 
@@ -109,6 +109,7 @@ async fn keep_streams(
     house: Arc<House>,
     jetstream: async_nats::jetstream::Context,
     desk: Arc<ReportDesk>,
+    user: UserKey,
 ) {
     let limits = StreamLimits::default();
     let mut pulling: Vec<ProvinceCode> = Vec::new();
@@ -129,16 +130,12 @@ async fn keep_streams(
                     reports_a_second_max: house.config.broker.reports_per_second_max,
                     ..PullConfig::default()
                 };
-                pulls.spawn(
-                    ReportPull::new(
-                        desk.clone(),
-                        jetstream.clone(),
-                        province,
-                        limits.clone(),
-                        config,
-                    )
-                    .run(),
-                );
+                let line = reports_line(house.clone(), user.clone());
+                let (desk, limits) = (desk.clone(), limits.clone());
+                pulls.spawn(async move {
+                    let connection = line.await;
+                    ReportPull::new(desk, connection, province, limits, config).run().await;
+                });
             }
         }
         let until = tokio::time::Instant::now() + wait;
@@ -150,6 +147,21 @@ async fn keep_streams(
             if pulls.try_join_next().is_some() {
                 error!("the intake of a province's reports ended, which it never should");
                 return;
+            }
+        }
+    }
+}
+
+/// A line of its own for the reports of one province: what it puts into its headers may cost the
+/// line, and only it may feel that.
+async fn reports_line(house: Arc<House>, user: UserKey) -> connect::HubConnection {
+    loop {
+        match connect::connect(&house.config.broker.url, &user).await {
+            Ok(it) => return it,
+            // The same address was good enough for the first line.
+            Err(error) => {
+                warn!(error = %crate::cli::output::chain(&error.into()), "no line for reports");
+                tokio::time::sleep(STREAMS_AGAIN).await;
             }
         }
     }

@@ -330,6 +330,8 @@ fn every_fault_has_its_paragraph_and_every_paragraph_its_fault() {
     let section = page.split("### Kept as strays, with a receipt").next().unwrap();
     let told: BTreeSet<&str> =
         section.lines().filter_map(|it| it.strip_prefix("- `")?.split('`').next()).collect();
-    let codes: BTreeSet<&str> = Fault::ALL.iter().map(|it| it.code()).collect();
+    // Met before a message can be examined at all (`by_hand.rs`).
+    let before = ["unreadable-headers"];
+    let codes: BTreeSet<&str> = Fault::ALL.iter().map(|it| it.code()).chain(before).collect();
     assert_eq!(told, codes);
 }
