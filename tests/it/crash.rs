@@ -44,7 +44,7 @@ fn assert_holds(ended: &Ended, cases: u64) -> Value {
     assert_eq!(ended.code, Some(0), "{}\n{}", ended.out, ended.err);
     let summary = ended.json();
     assert_eq!(summary["acknowledged"], cases, "{summary:#}");
-    for (key, wanted) in [("lost", 0), ("doubled", 0)] {
+    for (key, wanted) in [("lost", 0), ("doubled", 0), ("undelivered", 0)] {
         assert_eq!(summary[key], wanted, "{summary:#}");
     }
     assert_eq!((&summary["verify"], &summary["replay"]), (&"ok".into(), &"equal".into()));

@@ -4,21 +4,28 @@ use std::collections::{BTreeMap, HashMap};
 
 use events::case::CaseEvent;
 use events::envelope::{Event, Position, Recorded};
-use events::ids::{CaseId, StreamName};
+use events::ids::{CaseId, ProvinceCode, StreamName};
 use events::vocabulary::Outcome;
 use events::work::SubmissionReceipt;
+use jiff::Timestamp;
 use serde::Serialize;
 
+use super::calm::Calm;
 use crate::log::{ReadError, Readers};
 
 /// Events read at once.
 const READ_AT_ONCE: usize = 2_000;
 
+/// Nobody in the province has signed for it yet.
+const WAITING: &str = "waiting for delivery";
+
 /// What one case came to.
 #[derive(Debug, Default)]
 struct Told {
     submitted: Option<(u64, events::proof::Hash)>,
-    province: String,
+    province: Option<ProvinceCode>,
+    /// Since when something lies with us that the province has not signed for.
+    waiting_since: Option<Timestamp>,
     submissions: u32,
     acceptances: u32,
     ends: u32,
@@ -94,6 +101,8 @@ pub(super) struct Summary {
     pub(super) lost: usize,
     /// Cases submitted, accepted or ended more than once, and applications recorded twice.
     pub(super) doubled: usize,
+    /// Cases whose province was there for long and never got them.
+    pub(super) undelivered: usize,
     /// Second, different decisions: kept, never applied.
     pub(super) conflicting_decisions_kept: u32,
     pub(super) breaches: BTreeMap<String, usize>,
@@ -109,6 +118,7 @@ impl Summary {
     pub(super) fn holds(&self) -> bool {
         self.lost == 0
             && self.doubled == 0
+            && self.undelivered == 0
             && self.surprises.is_empty()
             && self.verify == "ok"
             && self.replay == "equal"
@@ -123,10 +133,11 @@ impl Summary {
     }
 }
 
-/// Reads the whole log and settles the account.
+/// Reads the whole log and settles the account, also for what should have come home in the `calm`.
 pub(super) fn settle(
     readers: &Readers,
     receipts: &[(String, SubmissionReceipt)],
+    calm: &Calm,
     summary: &mut Summary,
 ) -> Result<(), ReadError> {
     let mut cases: HashMap<CaseId, Told> = HashMap::new();
@@ -153,6 +164,7 @@ pub(super) fn settle(
     summary.acknowledged = seen.len();
     summary.doubled += references.values().filter(|it| **it > 1).count();
     for told in cases.values() {
+        summary.undelivered += usize::from(told.is_undelivered(calm));
         count(told, summary);
     }
     Ok(())
@@ -174,7 +186,7 @@ fn take(
         CaseEvent::CaseSubmitted(it) => {
             told.submitted = Some((recorded.position.0, recorded.hash));
             told.submissions += 1;
-            told.stage = "waiting for delivery";
+            told.stage = WAITING;
             told.due = Some(it.due.day.to_string());
             if let Some(reference) = &it.client_reference {
                 *references.entry(reference.clone()).or_default() += 1;
@@ -182,11 +194,15 @@ fn take(
         }
         // Also after a return: the next province may not be on stage, and then it waits here.
         CaseEvent::CaseRouted(it) => {
-            told.province = it.province.to_string();
-            told.stage = "waiting for delivery";
+            told.province = Some(it.province);
+            told.waits_since(recorded.recorded_at);
         }
-        CaseEvent::CaseDelivered(_) if told.stage == "waiting for delivery" => {
-            told.stage = "with the office, not yet accepted"
+        CaseEvent::CorrectionSubmitted(_) => told.waits_since(recorded.recorded_at),
+        CaseEvent::CaseDelivered(_) => {
+            told.waiting_since = None;
+            if told.stage == WAITING {
+                told.stage = "with the office, not yet accepted";
+            }
         }
         CaseEvent::CorrectionRequested(_) => told.stage = "waiting for the applicant's correction",
         CaseEvent::CaseAccepted(it) => {
@@ -217,6 +233,21 @@ fn take(
 }
 
 impl Told {
+    fn waits_since(&mut self, at: Timestamp) {
+        self.stage = WAITING;
+        self.waiting_since = Some(at);
+    }
+
+    /// Whether it waits for delivery although its province was there long enough.
+    fn is_undelivered(&self, calm: &Calm) -> bool {
+        match (self.end, self.stage, self.province, self.waiting_since) {
+            (None, WAITING, Some(province), Some(since)) => {
+                calm.should_have_delivered(province, since)
+            }
+            _ => false,
+        }
+    }
+
     fn end(&mut self, how: &'static str) {
         self.ends += 1;
         self.end = Some(how);
@@ -245,5 +276,56 @@ fn count(told: &Told, summary: &mut Summary) {
                 open.due_last = due;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use events::time_lapse::TimeLapse;
+    use hub_core::command::Command;
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::tests::{Stage, delivered, province};
+
+    const RATE: u32 = 3_600;
+
+    /// The account of a stage whose last trouble was `hours_ago`, of told time, after all it recorded.
+    fn account(stage: &Stage, on_stage: &[u8], hours_ago: i64) -> usize {
+        let now = stage.clock.now();
+        let lapse = TimeLapse { real_start: now, told_start: now, rate: RATE };
+        let returned = now + SignedDuration::from_secs(1);
+        let end = returned + SignedDuration::from_hours(hours_ago);
+        let calm = Calm::new(returned, end, on_stage.iter().map(|it| province(*it)), lapse);
+        let mut summary = Summary::default();
+        settle(&stage.readers, &[], &calm, &mut summary).unwrap();
+        summary.undelivered
+    }
+
+    #[tokio::test]
+    async fn a_case_never_sent_again_to_a_province_that_came_back_is_no_reason_to_be_open() {
+        let stage = Stage::new();
+        stage.enroll(22).await;
+        stage.enroll(23).await;
+        let (forgotten, known) = (stage.submit(1, 22).await, stage.submit(2, 22).await);
+        stage.registrar_records(stage.report(known, 1, delivered())).await;
+        assert_eq!(account(&stage, &[22, 23], 41), 1, "it waits, and nobody sends it");
+        assert_eq!(account(&stage, &[22, 23], 39), 0, "it may still be under way");
+        assert_eq!(account(&stage, &[23], 41), 0, "its province was never on stage");
+        stage.tell(forgotten, Command::Park { operator: "o".into() }).await;
+        assert_eq!(account(&stage, &[22, 23], 41), 0, "an operator holds it");
+    }
+
+    #[test]
+    fn a_run_that_left_something_undelivered_does_not_hold() {
+        let good = || Summary {
+            acknowledged: 1,
+            open: 1,
+            verify: "ok".into(),
+            replay: "equal".into(),
+            ..Summary::default()
+        };
+        assert!(good().holds());
+        assert!(!Summary { undelivered: 1, ..good() }.holds());
     }
 }

@@ -1,5 +1,6 @@
 //! The whole journey on one machine: broker, hub, provinces, a national load, trouble, and a check of itself.
 
+mod calm;
 mod check;
 mod drive;
 mod load;
@@ -22,6 +23,7 @@ use tokio::sync::RwLock;
 
 use super::{Verdict, output};
 use crate::clock::Clock;
+use calm::Calm;
 use check::{Kills, Summary};
 use drive::Ledger;
 use stage::{Programs, Setting, Stage};
@@ -133,9 +135,9 @@ async fn play(arguments: &DemoArguments) -> anyhow::Result<Summary> {
         () = told_to_stop() => Err(anyhow::anyhow!("stopped on request; everything that was started is stopped")),
     };
     stage.stop().await;
-    let (ledger, mut summary) = outcome?;
+    let (ledger, mut summary, calm) = outcome?;
     summary.broker = stage.release.to_string();
-    settle(&stage, &ledger, &mut summary).await?;
+    settle(&stage, &ledger, &calm, &mut summary).await?;
     Ok(summary)
 }
 
@@ -160,7 +162,7 @@ async fn on_stage(
     arguments: &DemoArguments,
     lapse: TimeLapse,
     dark: Option<ProvinceCode>,
-) -> anyhow::Result<(Arc<Ledger>, Summary)> {
+) -> anyhow::Result<(Arc<Ledger>, Summary, Calm)> {
     let clock = Clock::Lapse(lapse);
     let address = stage.start_hub().await?;
     say!("hub {address}, nats-server {} at {}", stage.release, stage.broker.url());
@@ -208,7 +210,9 @@ async fn on_stage(
     };
     let mut screen = screen::Screen::new(stage, clock.clone(), !arguments.json)?;
     let end = lapse.told_start + told;
-    let kills = watch(stage, &clock, end, timeline, &base, &ledger, &mut screen).await?;
+    let (kills, troubled) =
+        watch(stage, &clock, end, timeline, &base, &ledger, &mut screen).await?;
+    let calm = Calm::new(troubled, clock.now(), stage.provinces(), lapse);
     let finished = tokio::time::timeout(LAST_ANSWERS_WAIT_MAX, driver).await;
     stop.store(true, Ordering::Relaxed);
     finished.context("the hub did not answer every submission in time")???;
@@ -220,10 +224,10 @@ async fn on_stage(
         kills,
         ..Summary::default()
     };
-    Ok((ledger, summary))
+    Ok((ledger, summary, calm))
 }
 
-/// Looks each second until the told end, and lets the story's trouble happen.
+/// Looks each second until the told end, and lets the story's trouble happen. When the last was over.
 async fn watch(
     stage: &mut Stage,
     clock: &Clock,
@@ -232,8 +236,8 @@ async fn watch(
     base: &RwLock<String>,
     ledger: &Ledger,
     screen: &mut screen::Screen,
-) -> anyhow::Result<Kills> {
-    let mut kills = Kills::default();
+) -> anyhow::Result<(Kills, Timestamp)> {
+    let (mut kills, mut troubled) = (Kills::default(), clock.now());
     while clock.now() < end {
         if timeline.first().is_some_and(|it| it.0 <= clock.now()) {
             let (_, trouble) = timeline.remove(0);
@@ -242,12 +246,13 @@ async fn watch(
                 *base.write().await = address;
             }
             kills.count(trouble);
+            troubled = clock.now();
         }
         let address = base.read().await.clone();
         screen.draw(&address, ledger).await;
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
-    Ok(kills)
+    Ok((kills, troubled))
 }
 
 /// Enrols every province with the keys that it made.
@@ -266,14 +271,19 @@ async fn enrol(stage: &Stage, address: &str) -> anyhow::Result<()> {
 }
 
 /// After everything has stopped: the account, every byte, every view.
-async fn settle(stage: &Stage, ledger: &Ledger, summary: &mut Summary) -> anyhow::Result<()> {
+async fn settle(
+    stage: &Stage,
+    ledger: &Ledger,
+    calm: &Calm,
+    summary: &mut Summary,
+) -> anyhow::Result<()> {
     let config = crate::config::Config::load(&stage.hub_config())?;
     let receipts = ledger.receipts.lock().await;
     summary.surprises = ledger.surprises.lock().await.clone();
     summary.refused = ledger.refused.load(Ordering::Relaxed);
     summary.same_again = ledger.same_again.load(Ordering::Relaxed);
     summary.retried = ledger.retried.load(Ordering::Relaxed);
-    check::settle(&super::serve::readers(&config)?, &receipts, summary)?;
+    check::settle(&super::serve::readers(&config)?, &receipts, calm, summary)?;
     summary.verify = super::audit::verify_in_words(&config)?;
     summary.replay = super::audit::replay_in_words(&config)?;
     Ok(())

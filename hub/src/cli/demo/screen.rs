@@ -168,6 +168,7 @@ pub(super) fn summary(it: &Summary) -> String {
     row("事件 events in the log", it.events.to_string());
     row("丢失 lost", it.lost.to_string());
     row("重复 doubled", it.doubled.to_string());
+    row("未送达 undelivered", it.undelivered.to_string());
     row("校验 verify", it.verify.clone());
     row("重放 replay", it.replay.clone());
     for surprise in &it.surprises {
