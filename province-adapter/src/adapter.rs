@@ -94,6 +94,11 @@ impl Shared {
         self.outbox_wake.notify_one();
     }
 
+    /// The office has this work; its opened part need not be at hand any more.
+    pub(crate) fn forget_opened(&self, row: i64) {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner).remove(&row);
+    }
+
     /// The work with its personal part, from memory or opened again.
     fn open(&self, waiting: &Waiting) -> Result<TakenWork, TakeError> {
         let Ok(ToProvince::Work(work)) = wire::to_province_from_bytes(&waiting.body) else {
@@ -181,6 +186,9 @@ async fn leave(shared: &Arc<Shared>, client: &Client) {
 
 /// Offers the oldest untaken work to the office, for ever.
 async fn hand_over(shared: &Arc<Shared>, office: &impl OfficeSystem) {
+    if office.fetches() {
+        return std::future::pending().await;
+    }
     loop {
         let (now, count_max) = (shared.clock.real_now(), shared.limits.hand_over_at_once_max);
         let waiting = shared.store.write(move |it| inbox::waiting(it, now, count_max)).await;

@@ -9,8 +9,9 @@ use std::time::Duration;
 use events::proof::{seal, signature};
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Office};
 use crate::connection;
+use crate::office::pull;
 use crate::store::{StoreError, open_to_look};
 
 /// For the broker's answer.
@@ -36,7 +37,7 @@ impl fmt::Display for Line {
     }
 }
 
-fn line(question: &'static str, result: Result<String, String>) -> Line {
+pub(crate) fn line(question: &'static str, result: Result<String, String>) -> Line {
     let fine = result.is_ok();
     Line { fine, question, found: result.unwrap_or_else(|it| it) }
 }
@@ -53,7 +54,24 @@ pub async fn check(config: &Config) -> Vec<Line> {
         line("磁盘 the disk", disk(&config.store)),
         line("存储 the store", store(&config.store)),
     ];
+    lines.extend(office(config).await);
     lines.extend(broker(config).await);
+    lines
+}
+
+/// What only the connector of the configured office knows.
+async fn office(config: &Config) -> Vec<Line> {
+    let counts = config.codes.counts();
+    let codes = if counts.is_empty() {
+        "none: the office speaks the hub's codes".to_owned()
+    } else {
+        counts.iter().map(|(table, rows)| format!("{table} {rows}")).collect::<Vec<_>>().join(", ")
+    };
+    let mut lines = vec![line("代码对照 the office's codes", Ok(codes))];
+    match &config.office {
+        Office::Simulated(_) => {}
+        Office::Pull(settings) => lines.extend(pull::check(settings).await),
+    }
     lines
 }
 

@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::keys::{self, Identity, KeyError};
 use crate::limits::{self, Limits, LimitsFile};
 use crate::office::codes::Codes;
-use crate::office::settings;
+use crate::office::{pull, settings};
 use crate::outbox::Pace;
 
 /// The file cannot be used. The texts are for whoever writes it.
@@ -104,13 +104,15 @@ pub struct Keys {
 }
 
 /// What `office` may be.
-const OFFICES: &str = "`simulated`";
+const OFFICES: &str = "`simulated`, `pull`";
 
 /// Which office system answers.
 #[derive(Debug, Clone)]
 pub enum Office {
     /// The one in this executable.
     Simulated(settings::Settings),
+    /// It fetches its work over HTTP.
+    Pull(pull::settings::Settings),
 }
 
 #[derive(Deserialize)]
@@ -129,6 +131,8 @@ struct File {
     limits: LimitsFile,
     #[serde(default)]
     simulated: settings::Settings,
+    #[serde(default)]
+    pull: pull::settings::Settings,
     time_lapse: Option<TimeLapse>,
 }
 
@@ -236,7 +240,7 @@ fn check(file: File, folder: &Path, problems: &mut Vec<String>) -> Option<Config
         Some(path) => note(problems, Codes::load(&folder.join(path)).map_err(whole), "`codes`"),
         None => Some(Codes::default()),
     };
-    let office = office(&file, problems);
+    let office = office(&file, folder, problems);
     let steps = file.pace.resend_after_ms.iter().map(|it| Duration::from_millis(*it)).collect();
     let pace = Pace::new(steps, file.pace.jitter_percent);
     if pace.is_none() || file.pace.resend_after_ms.contains(&0) {
@@ -273,10 +277,12 @@ fn check(file: File, folder: &Path, problems: &mut Vec<String>) -> Option<Config
 }
 
 /// The office that is named. The settings of the others are checked too: a file is right or it is not.
-fn office(file: &File, problems: &mut Vec<String>) -> Option<Office> {
+fn office(file: &File, folder: &Path, problems: &mut Vec<String>) -> Option<Office> {
     problems.extend(file.simulated.problems());
+    problems.extend(file.pull.problems());
     match file.office.as_str() {
         "simulated" => Some(Office::Simulated(file.simulated.clone())),
+        "pull" => Some(Office::Pull(file.pull.clone().in_folder(folder))),
         other => {
             problems.push(format!("`office` is `{other}`; this version knows {OFFICES}"));
             None

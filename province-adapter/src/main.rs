@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -11,6 +12,7 @@ use province_adapter::adapter::Adapter;
 use province_adapter::check;
 use province_adapter::config::{Config, Office};
 use province_adapter::office::OfficeSystem;
+use province_adapter::office::pull::PullOffice;
 use province_adapter::office::simulated::SimulatedOffice;
 use province_adapter::status::Status;
 use tokio::signal::unix::{SignalKind, signal};
@@ -83,6 +85,12 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
                 .context("the simulated office has no hours")?;
             work(adapter, &office, office.run()).await
         }
+        Office::Pull(settings) => {
+            let (settings, codes) = (settings.clone(), Arc::clone(&config.codes));
+            let office = PullOffice::open(settings, codes, adapter.reporter()).await;
+            let office = office.context("cannot open the office's API")?;
+            work(adapter, &office, office.run()).await
+        }
     }
 }
 
@@ -124,6 +132,10 @@ impl<O: OfficeSystem> OfficeSystem for Borrowed<'_, O> {
         work: province_adapter::office::TakenWork,
     ) -> Result<(), province_adapter::office::TakeError> {
         self.0.take(work).await
+    }
+
+    fn fetches(&self) -> bool {
+        self.0.fetches()
     }
 }
 

@@ -195,7 +195,9 @@ impl Journey {
         keys.write_to(&folder).expect("the keys are written");
         let config = adapter_config(&folder, code, &self.broker.url(), &self.signer);
         let adapter = Adapter::open(&config).expect("an adapter");
-        let Office::Simulated(settings) = config.office.clone();
+        let Office::Simulated(settings) = config.office.clone() else {
+            panic!("the simulated office")
+        };
         let office = SimulatedOffice::new(settings, adapter.reporter()).expect("an office");
         self.tasks.spawn(async move {
             adapter.run(office, std::future::pending()).await.expect("the adapter runs");

@@ -9,7 +9,9 @@ pub mod codes;
 pub mod desk;
 mod fate;
 mod hours;
+mod news;
 mod plan;
+pub mod pull;
 pub mod settings;
 pub mod simulated;
 
@@ -49,6 +51,11 @@ pub trait OfficeSystem: Send + Sync {
     /// Takes the work in. Called again with the same case, request and kind after a crash: must
     /// answer the same and must not open a second file. On `Ok` the office answers for it.
     fn take(&self, work: TakenWork) -> impl Future<Output = Result<(), TakeError>> + Send;
+
+    /// The office fetches its work itself, so that none is handed over; `pull` does.
+    fn fetches(&self) -> bool {
+        false
+    }
 }
 
 #[cfg(test)]

@@ -63,7 +63,7 @@ impl Desk {
     fn open(&mut self) {
         let config = Config::load(&self.folder.path().join("adapter.toml")).unwrap();
         let adapter = Adapter::open_at(&config, Clock::Manual(self.clock.clone())).unwrap();
-        let Office::Simulated(settings) = &config.office;
+        let Office::Simulated(settings) = &config.office else { panic!("the simulated office") };
         let office = SimulatedOffice::new(settings.clone(), adapter.reporter()).unwrap();
         self.running = Some((adapter, office));
     }

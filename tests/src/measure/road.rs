@@ -166,7 +166,9 @@ impl Road {
         self.broker.keys(code).write_to(&folder).expect("the keys are written");
         let config = self.adapter_config(&folder, code);
         let adapter = Adapter::open(&config).expect("an adapter opens");
-        let Office::Simulated(settings) = config.office.clone();
+        let Office::Simulated(settings) = config.office.clone() else {
+            panic!("the simulated office")
+        };
         let office = SimulatedOffice::new(settings, adapter.reporter()).expect("an office opens");
         let (stop, stopped) = oneshot::channel::<()>();
         self.adapter_tasks.spawn(async move {

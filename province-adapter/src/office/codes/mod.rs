@@ -237,9 +237,7 @@ impl Codes {
 /// What an error adds: the nearest known code, and the first of all.
 fn way_out<'a>(given: &str, known: impl Iterator<Item = (&'a str, Option<&'a str>)>) -> String {
     let known: Vec<_> = known.collect();
-    let like = |it: &str| {
-        strsim::normalized_damerau_levenshtein(&given.to_lowercase(), &it.to_lowercase())
-    };
+    let like = |it: &str| likeness(&given.to_lowercase(), &it.to_lowercase());
     let nearest = known
         .iter()
         .map(|(code, means)| (like(code), code, means))
@@ -255,6 +253,14 @@ fn way_out<'a>(given: &str, known: impl Iterator<Item = (&'a str, Option<&'a str
         text.push_str(&format!("; nearest: {code}{means}"));
     }
     text
+}
+
+/// A name that is a part of the other is like it, however short.
+fn likeness(one: &str, other: &str) -> f64 {
+    let part = one.chars().count().min(other.chars().count()) > 1
+        && (one.contains(other) || other.contains(one));
+    let by_letters = strsim::normalized_damerau_levenshtein(one, other);
+    if part { by_letters.max(LIKENESS_MIN) } else { by_letters }
 }
 
 /// Safe to show: short, on one line, and nobody's identity number.
