@@ -174,6 +174,11 @@ impl Config {
         self.data.join("quarantine.db")
     }
 
+    /// Who may sign in to the console.
+    pub fn accounts_path(&self) -> PathBuf {
+        self.data.join("accounts.db")
+    }
+
     fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         let mut check = |fine: bool, problem: String| {

@@ -10,12 +10,13 @@
 //! 5  web  intake  router  deadline_watch  audit
 //! 4  answers
 //! 3  registrar  views
-//! 2  log  vault  quarantine  nats  reference
+//! 2  log  vault  quarantine  accounts  nats  reference
 //! 2  strict_json
 //! 1  clock  wake  listen  callers  telemetry  signer  words
 //! 0  problem
 //! ```
 
+pub mod accounts;
 mod answers;
 pub mod audit;
 pub mod callers;

@@ -95,6 +95,10 @@ impl Line {
     }
 }
 
+/// Where a connection comes from. Behind a gateway it is the gateway.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer(pub std::net::IpAddr);
+
 struct Shared {
     app: Router,
     config: ListenConfig,
@@ -149,8 +153,10 @@ async fn converse(stream: TcpStream, seat: Seat, shared: Arc<Shared>) {
     let _still_works_without = stream.set_nodelay(true);
     let stream = Patient::new(stream, Duration::from_millis(config.write_stall_ms));
     let shared_for_each = Arc::clone(&shared);
-    let service =
-        hyper::service::service_fn(move |request| answer(Arc::clone(&shared_for_each), request));
+    let peer = Peer(seat.address());
+    let service = hyper::service::service_fn(move |request| {
+        answer(Arc::clone(&shared_for_each), peer, request)
+    });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(Duration::from_millis(config.header_read_ms))
@@ -177,10 +183,11 @@ async fn converse(stream: TcpStream, seat: Seat, shared: Arc<Shared>) {
 
 async fn answer(
     shared: Arc<Shared>,
+    peer: Peer,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
     let id = shared.ids.next();
-    let mut response = REQUEST_ID.scope(id.clone(), answer_named(&shared, request)).await;
+    let mut response = REQUEST_ID.scope(id.clone(), answer_named(&shared, peer, request)).await;
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-request-id", id);
     }
@@ -189,11 +196,12 @@ async fn answer(
     Ok(response)
 }
 
-async fn answer_named(shared: &Shared, request: Request<Incoming>) -> Response<Body> {
+async fn answer_named(shared: &Shared, peer: Peer, request: Request<Incoming>) -> Response<Body> {
     let started = tokio::time::Instant::now();
     let method = request.method().clone();
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(shared.line.clone());
+    request.extensions_mut().insert(peer);
     let bound = Duration::from_millis(shared.config.request_ms);
     let response = if matches!(method, Method::CONNECT | Method::TRACE) {
         Problem::new("method-not-allowed").into_response()

@@ -7,6 +7,7 @@ mod broker;
 mod canary;
 mod command_line;
 mod compatibility;
+mod console;
 mod contract;
 mod crash;
 mod http;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
+use hub::accounts::Accounts;
 use hub::callers::{Callers, ClientConfig, Role, token_hash};
 use hub::clock::Clock;
 use hub::intake::desk::Desk;
@@ -50,6 +51,8 @@ pub struct HttpHub {
     pub signing_key: SigningKey,
     /// Its hand on the time.
     pub clock: Clock,
+    /// Who may sign in to its console.
+    pub accounts: Accounts,
     http: reqwest::Client,
     _folder: tempfile::TempDir,
 }
@@ -92,7 +95,7 @@ impl HttpHub {
         let views =
             Views::open(&file, readers.clone(), membership.clone(), Some(opener.clone())).unwrap();
         let reader = views.reader();
-        tokio::spawn(views.run(recorded.listen(), viewed, TICK));
+        tokio::spawn(views.run(recorded.listen(), viewed.clone(), TICK));
         let known = CALLERS.map(|(name, role)| ClientConfig {
             name: name.into(),
             token_sha256: token_hash(&token(name)),
@@ -101,6 +104,7 @@ impl HttpHub {
             rate: Default::default(),
         });
         let callers = Arc::new(Callers::new(known.into()).unwrap());
+        let accounts = Accounts::open(&folder.path().join("accounts.db")).unwrap();
         let signing_key = SigningKey::from_bytes(&[42; 32]);
         let desk = Desk {
             origin: ORIGIN.into(),
@@ -126,15 +130,19 @@ impl HttpHub {
             wake: recorded,
             metrics: idle_counters(),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            viewed,
+            accounts: accounts.clone(),
+            guests: true,
+            onlookers: Arc::new(Semaphore::new(web::ONLOOKERS_MAX)),
         };
         let app = hub::intake::http::router(desk)
             .merge(web::router(rooms.clone()))
-            .merge(web::pages::router(rooms));
+            .merge(web::console::router(rooms));
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(listen::serve(listener, app, limits, std::future::pending()));
         let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
-        Self { address, readers, signing_key, clock, http, _folder: folder }
+        Self { address, readers, signing_key, clock, accounts, http, _folder: folder }
     }
 
     /// A request of `caller`.

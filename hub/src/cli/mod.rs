@@ -6,6 +6,7 @@ macro_rules! say {
     ($($told:tt)*) => { $crate::cli::output::say(&format!($($told)*)) };
 }
 
+mod account;
 mod audit;
 mod calendar;
 mod demo;
@@ -61,6 +62,9 @@ enum Command {
     /// Enrol, pause, resume and list provinces.
     #[command(subcommand)]
     Province(province::ProvinceCommands),
+    /// Who may sign in to the console.
+    #[command(subcommand)]
+    Account(account::AccountCommands),
     /// Publish and read working-day calendars; count due days.
     #[command(subcommand)]
     Calendar(calendar::CalendarCommands),
@@ -119,6 +123,7 @@ fn run(arguments: Arguments) -> anyhow::Result<Verdict> {
         Command::Backup(it) => audit::backup(&config, it),
         Command::Show(it) => show::run(&config, it),
         Command::Province(it) => province::run(&config, it),
+        Command::Account(it) => account::run(&config, it),
         Command::Calendar(it) => calendar::run(&config, it),
         Command::Nats(it) => nats::run(&config, it),
         Command::CheckConfig => doctor::check_config(&config),

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
 use super::Verdict;
+use crate::accounts::Accounts;
 use crate::callers::Callers;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -72,6 +73,7 @@ struct House {
     membership: Membership,
     views: ViewReader,
     quarantine: Quarantine,
+    accounts: Accounts,
     recorded: Wake,
     viewed: Wake,
     epoch: u64,
@@ -171,6 +173,7 @@ fn open(config: Config) -> anyhow::Result<(House, Foundations)> {
         Some(opener.clone()),
     )?;
     let quarantine = Quarantine::open(QuarantineConfig::new(config.quarantine_path()))?;
+    let accounts = Accounts::open(&config.accounts_path())?;
     let house = House {
         signer: Signer::new(config.sign_key_id.clone(), sign_key),
         views: runner.reader(),
@@ -181,6 +184,7 @@ fn open(config: Config) -> anyhow::Result<(House, Foundations)> {
         registrar,
         membership,
         quarantine,
+        accounts,
         recorded,
         viewed,
         epoch,
@@ -251,12 +255,14 @@ fn doors(
         wake: house.recorded.clone(),
         metrics: counters,
         streams: Arc::new(tokio::sync::Semaphore::new(web::STREAMS_MAX)),
+        viewed: house.viewed.clone(),
+        accounts: house.accounts.clone(),
+        guests: house.config.http.status_page,
+        onlookers: Arc::new(tokio::sync::Semaphore::new(web::ONLOOKERS_MAX)),
     };
-    let mut app = intake::http::router(desk).merge(web::router(rooms.clone()));
-    if house.config.http.status_page {
-        app = app.merge(web::pages::router(rooms));
-    }
-    Ok(app)
+    Ok(intake::http::router(desk)
+        .merge(web::router(rooms.clone()))
+        .merge(web::console::router(rooms)))
 }
 
 /// SIGTERM or Ctrl-C; the second one ends the process at once.

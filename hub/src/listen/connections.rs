@@ -50,6 +50,13 @@ pub(super) struct Seat {
     address: IpAddr,
 }
 
+impl Seat {
+    /// Whose place it is.
+    pub(super) fn address(&self) -> IpAddr {
+        self.address
+    }
+}
+
 impl Drop for Seat {
     fn drop(&mut self) {
         let mut taken = self.of.0.taken.lock().unwrap_or_else(PoisonError::into_inner);

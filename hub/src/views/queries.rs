@@ -12,7 +12,7 @@ use crate::views::due_days::Running;
 use crate::views::file::failed;
 use crate::views::outbox::Asked;
 use crate::views::reader::{CaseFilter, ViewError};
-use crate::views::rows::{AlertKind, AlertRow, DueRow};
+use crate::views::rows::{AlertKind, AlertRow, DueRow, Pressure};
 use crate::views::status::{StatusRow, day_number};
 use crate::views::table::{Row, broken, row_of};
 
@@ -152,4 +152,51 @@ pub(crate) fn due_soon(
         alerts.extend(told(file, row.case, AlertKind::DueSoon, now, Some(row))?);
     }
     Ok(alerts)
+}
+
+/// Counted over the open cases and over what is silent; provinces without either are left out.
+pub(crate) fn pressures(
+    file: &Connection,
+    now: Timestamp,
+    today: Date,
+    soon: Date,
+) -> Result<Vec<Pressure>, ViewError> {
+    let failed = || broken::<StatusRow>("count");
+    let mut found: Vec<Pressure> = Vec::new();
+    let sql =
+        "SELECT province, count(*), sum(overdue = 0 AND due >= ?1 AND due <= ?2), sum(overdue)
+        FROM status WHERE open = 1 AND province IS NOT NULL GROUP BY province";
+    let mut select = file.prepare_cached(sql).map_err(failed())?;
+    let mut rows = select.query([day_number(today), day_number(soon)]).map_err(failed())?;
+    let number = |row: &rusqlite::Row<'_>, at| -> rusqlite::Result<u64> {
+        Ok(row.get::<_, Option<i64>>(at)?.unwrap_or(0).unsigned_abs())
+    };
+    while let Some(row) = rows.next().map_err(failed())? {
+        let Some(province) = province_of(row.get(0).map_err(failed())?) else { continue };
+        let count = |at| number(row, at).map_err(failed());
+        found.push(Pressure {
+            open: count(1)?,
+            soon: count(2)?,
+            overdue: count(3)?,
+            ..Pressure::none(province)
+        });
+    }
+    let Ok(latest) = now.checked_sub(NOTHING_CAME_BACK_AFTER) else { return Ok(found) };
+    let sql = "SELECT province, count(*) FROM outbox
+        WHERE silent_since IS NOT NULL AND silent_since < ?1 GROUP BY province";
+    let mut select = file.prepare_cached(sql).map_err(failed())?;
+    let mut rows = select.query([latest.as_microsecond()]).map_err(failed())?;
+    while let Some(row) = rows.next().map_err(failed())? {
+        let Some(province) = province_of(row.get(0).map_err(failed())?) else { continue };
+        let silent = number(row, 1).map_err(failed())?;
+        match found.iter_mut().find(|it| it.province == province) {
+            Some(it) => it.silent = silent,
+            None => found.push(Pressure { silent, ..Pressure::none(province) }),
+        }
+    }
+    Ok(found)
+}
+
+fn province_of(number: i64) -> Option<ProvinceCode> {
+    ProvinceCode::all().find(|it| i64::from(it.number()) == number)
 }

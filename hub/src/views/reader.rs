@@ -20,10 +20,11 @@ use crate::views::lookup::{Indexed, index_column};
 use crate::views::outbox::Asked;
 use crate::views::provinces::Tally;
 use crate::views::queries::{
-    by_key, due_soon, narrow, nothing_came_back, outbox_of, position, rows, whole,
+    by_key, due_soon, narrow, nothing_came_back, outbox_of, position, pressures, rows, whole,
 };
 use crate::views::rows::{
-    AlertKind, AlertRow, CaseRow, CaseStage, DueRow, FeedbackRow, LapseRow, OutboxRow, ProvinceRow,
+    AlertKind, AlertRow, CaseRow, CaseStage, DueRow, FeedbackRow, LapseRow, OutboxRow, Pressure,
+    ProvinceRow,
 };
 use crate::views::status::{StatusRow, day_number};
 use crate::views::table::{broken, row_of};
@@ -312,6 +313,16 @@ impl ViewReader {
             told.extend(recorded);
             Ok(Page { rows: told, next, as_of: position(file)? })
         })
+    }
+
+    /// What presses in each province that has open cases, as of `now`; `soon` is the next working day.
+    pub fn pressures(
+        &self,
+        now: Timestamp,
+        today: Date,
+        soon: Date,
+    ) -> Result<Vec<Pressure>, ViewError> {
+        self.look(|file| pressures(file, now, today, soon))
     }
 
     /// The league table, by code.

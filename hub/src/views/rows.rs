@@ -246,3 +246,24 @@ pub struct ProvinceRow {
 
 /// Which request of a case waits for what; the router's key.
 pub type OutboxKey = (CaseId, RequestId);
+
+/// What presses in one province now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pressure {
+    pub province: ProvinceCode,
+    /// Cases that have not ended.
+    pub open: u64,
+    /// Of these, those due today or on the next working day and not overdue.
+    pub soon: u64,
+    /// Of these, those past a due day.
+    pub overdue: u64,
+    /// Sent ten minutes ago or longer, and never signed for.
+    pub silent: u64,
+}
+
+impl Pressure {
+    /// Nothing presses.
+    pub fn none(province: ProvinceCode) -> Self {
+        Self { province, open: 0, soon: 0, overdue: 0, silent: 0 }
+    }
+}

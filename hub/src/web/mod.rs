@@ -1,7 +1,8 @@
 //! FOR OPERATORS AND PROGRAMS: the table of all routes. It reads; what it changes goes through the registrar.
 
+mod acting;
 pub mod api;
-pub mod pages;
+pub mod console;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,7 @@ use events::ids::{CaseId, CaseNumber};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::Semaphore;
 
+use crate::accounts::Accounts;
 use crate::callers::{Caller, Callers, Role};
 use crate::clock::Clock;
 use crate::log::Readers;
@@ -27,6 +29,8 @@ use crate::wake::Wake;
 
 /// Most event streams that are open at once.
 pub const STREAMS_MAX: usize = 64;
+/// Most pages of the console that are kept live at once; the others stand still.
+pub const ONLOOKERS_MAX: usize = 256;
 
 /// Handles of the rooms below, wired by whoever starts the hub. Copies share.
 #[derive(Clone)]
@@ -51,6 +55,14 @@ pub struct Rooms {
     pub metrics: PrometheusHandle,
     /// Places for streams: `Arc::new(Semaphore::new(STREAMS_MAX))`.
     pub streams: Arc<Semaphore>,
+    /// Rings when the views have read on.
+    pub viewed: Wake,
+    /// Who may sign in to the console.
+    pub accounts: Accounts,
+    /// Whether somebody without an account may look at what holds nothing personal.
+    pub guests: bool,
+    /// Places for pages that are told when to look again: `Arc::new(Semaphore::new(ONLOOKERS_MAX))`.
+    pub onlookers: Arc<Semaphore>,
 }
 
 /// Method, path as in OpenAPI.
@@ -62,6 +74,8 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("get", "/v1/alerts"),
     ("get", "/v1/stream"),
     ("get", "/v1/quarantine"),
+    ("get", "/v1/admin/accounts"),
+    ("post", "/v1/admin/accounts"),
     ("post", "/v1/admin/calendars"),
     ("post", "/v1/admin/provinces/{province}/enroll"),
     ("post", "/v1/admin/provinces/{province}/pause"),
@@ -81,7 +95,7 @@ pub const ROUTES: &[(&str, &str)] = &[
 
 /// The routes of [`ROUTES`], to be merged with those of the intake.
 pub fn router(rooms: Rooms) -> Router {
-    use api::{admin, aftercare, alerts, cases, health, provinces, quarantine, stream};
+    use api::{accounts, admin, aftercare, alerts, cases, health, provinces, quarantine, stream};
     Router::new()
         .route("/v1/cases", get(cases::list))
         .route("/v1/cases/{case}", get(cases::one))
@@ -90,6 +104,7 @@ pub fn router(rooms: Rooms) -> Router {
         .route("/v1/alerts", get(alerts::list))
         .route("/v1/stream", get(stream::open))
         .route("/v1/quarantine", get(quarantine::list))
+        .route("/v1/admin/accounts", get(accounts::list).post(accounts::put))
         .route("/v1/admin/calendars", post(admin::calendar))
         .route("/v1/admin/provinces/{province}/enroll", post(admin::enroll))
         .route("/v1/admin/provinces/{province}/pause", post(admin::pause))

@@ -166,8 +166,9 @@ async fn on_stage(
     let clock = Clock::Lapse(lapse);
     let address = stage.start_hub().await?;
     say!("hub {address}, nats-server {} at {}", stage.release, stage.broker.url());
-    say!("status page: {address}/   (time lapse: 1 real second = {} told seconds)", lapse.rate);
+    say!("控制台 console: {address}/   (time lapse: 1 real second = {} told seconds)", lapse.rate);
     enrol(stage, &address).await?;
+    people(stage).await?;
     for province in stage.provinces() {
         stage.start_adapter(province)?;
     }
@@ -267,6 +268,31 @@ async fn enrol(stage: &Stage, address: &str) -> anyhow::Result<()> {
             "province {province} was not enrolled at {address}: {answer}"
         );
     }
+    Ok(())
+}
+
+/// One account of each role, for whoever wants to look around; the passwords last as long as the demo.
+async fn people(stage: &Stage) -> anyhow::Result<()> {
+    let door = super::remote::Door::of(&stage.hub_config())?;
+    let province = stage.provinces().first().copied();
+    let mut told = Vec::new();
+    for (role, display) in [
+        ("operator", "运行值班"),
+        ("hotline", "热线坐席"),
+        ("province", "省级用户"),
+        ("auditor", "审计"),
+        ("admin", "系统管理"),
+    ] {
+        let mut body = serde_json::json!({"name": role, "display": display, "role": role,
+            "fresh_password": true, "must_change": false});
+        if role == "province" {
+            body["province"] = serde_json::json!(province);
+        }
+        let (status, answer) = door.ask("POST", "/v1/admin/accounts", Some(&body)).await?;
+        anyhow::ensure!(status == 201, "the account `{role}` was not made: {answer}");
+        told.push(format!("{role} {}", answer["password"].as_str().unwrap_or("")));
+    }
+    say!("sign in as: {}", told.join(" | "));
     Ok(())
 }
 

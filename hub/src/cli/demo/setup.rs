@@ -31,6 +31,8 @@ pub(super) fn write_hub(
     keys::write_secret(&folder.join("operator.token"), &operator)?;
     std::fs::create_dir(folder.join("checkpoints"))?;
     let lapse = toml::to_string(&setting.lapse)?;
+    // Chosen once, so that a page that is open survives the hub's restart.
+    let listen = std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?;
     let text = format!(
         r#"origin = "hub.demo/{seed}"
 data = "data"
@@ -40,7 +42,7 @@ sign_key_file = "hub.sign"
 pace_ms = {pace:?}
 
 [http]
-listen = "127.0.0.1:0"
+listen = "{listen}"
 address_file = "hub.address"
 status_page = true
 

@@ -1,5 +1,6 @@
 //! The reading API and the operators' few commands. Folders mirror URLs; lists have an order, a limit and a next page.
 
+pub mod accounts;
 pub mod admin;
 pub mod aftercare;
 pub mod alerts;

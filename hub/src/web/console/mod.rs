@@ -1,0 +1,120 @@
+//! THE CONSOLE: the table of its pages and who may see each. One door in front of all; a page not in the table does not exist.
+
+mod account;
+mod case;
+mod form;
+mod live;
+mod overview;
+mod people;
+mod shell;
+mod sign_in;
+mod tiles;
+mod visitor;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use axum::Router;
+use axum::http::{HeaderName, header};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::get;
+
+use crate::web::Rooms;
+pub use visitor::{Seen, Visitor, Who};
+
+/// Who may see a page, as a set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct May(u8);
+
+impl May {
+    /// Whoever reaches the port, signed in or not: the door itself.
+    pub const ANYBODY: Self = Self(0b1100_0000 | Self::SIGNED_IN.0);
+    /// Visitors without an account, where the configuration lets them look (`http.status_page`).
+    pub const GUEST: Self = Self(0b0100_0000);
+    /// Watches and acts.
+    pub const OPERATOR: Self = Self(0b0000_0001);
+    /// Answers the telephone.
+    pub const HOTLINE: Self = Self(0b0000_0010);
+    /// Its own province only.
+    pub const PROVINCE: Self = Self(0b0000_0100);
+    /// Reads everything.
+    pub const AUDITOR: Self = Self(0b0000_1000);
+    /// Lets people in and out.
+    pub const ADMIN: Self = Self(0b0001_0000);
+    /// Everybody with an account.
+    pub const SIGNED_IN: Self = Self(0b0001_1111);
+
+    /// Either.
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether one of `who` is among them.
+    pub const fn has(self, who: Self) -> bool {
+        self.0 & who.0 != 0
+    }
+}
+
+/// One row of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Page {
+    /// `get` or `post`.
+    pub method: &'static str,
+    /// As the router spells it.
+    pub path: &'static str,
+    /// Who may.
+    pub may: May,
+}
+
+const fn page(method: &'static str, path: &'static str, may: May) -> Page {
+    Page { method, path, may }
+}
+
+const READERS: May = May::OPERATOR.or(May::HOTLINE).or(May::AUDITOR);
+
+/// Every page. What is not here is answered `not-found`, whoever asks.
+#[rustfmt::skip] // a table
+pub const PAGES: &[Page] = &[
+    page("get",  "/",                     READERS.or(May::GUEST).or(May::PROVINCE).or(May::ADMIN)),
+    page("get",  "/wall",                 READERS.or(May::GUEST)),
+    page("get",  "/cases/{case}",         READERS.or(May::GUEST).or(May::PROVINCE)),
+    page("get",  "/live",                 May::SIGNED_IN.or(May::GUEST)),
+    page("get",  "/people",               May::ADMIN),
+    page("post", "/people",               May::ADMIN),
+    page("get",  "/account",              May::SIGNED_IN),
+    page("post", "/account",              May::SIGNED_IN),
+    page("get",  "/sign-in",              May::ANYBODY),
+    page("post", "/sign-in",              May::ANYBODY),
+    page("post", "/sign-out",             May::SIGNED_IN),
+    page("get",  "/static/console.css",   May::ANYBODY),
+    page("get",  "/static/console.js",    May::ANYBODY),
+];
+
+/// The routes of [`PAGES`] behind their door.
+pub fn router(rooms: Rooms) -> Router {
+    let css = || async { fixed("text/css; charset=utf-8", include_str!("../static/console.css")) };
+    let script =
+        || async { fixed("text/javascript; charset=utf-8", include_str!("../static/console.js")) };
+    Router::new()
+        .route("/", get(overview::show))
+        .route("/wall", get(overview::wall))
+        .route("/cases/{case}", get(case::show))
+        .route("/live", get(live::open))
+        .route("/people", get(people::show).post(people::put))
+        .route("/account", get(account::show).post(account::change))
+        .route("/sign-in", get(sign_in::show).post(sign_in::enter))
+        .route("/sign-out", axum::routing::post(sign_in::leave))
+        .route("/static/console.css", get(css))
+        .route("/static/console.js", get(script))
+        .route_layer(from_fn_with_state(rooms.clone(), visitor::door))
+        .route_layer(from_fn(shell::dress))
+        .with_state(rooms)
+}
+
+fn fixed(
+    kind: &'static str,
+    text: &'static str,
+) -> ([(HeaderName, &'static str); 2], &'static str) {
+    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "max-age=300")], text)
+}
