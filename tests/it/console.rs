@@ -127,8 +127,7 @@ async fn every_page_shows_itself_to_whom_the_table_says_and_to_nobody_else() {
 async fn a_province_sees_its_own_cases_and_of_others_not_even_that_they_exist() {
     let console = Console::open().await;
     let mut elsewhere = submission(2);
-    elsewhere["certificate"]["issuing_authority"] =
-        serde_json::json!({"name": "广东省交通运输厅", "division": "440100"});
+    elsewhere["authority"] = serde_json::json!({"name": "广东省交通运输厅", "division": "440100"});
     let mut numbers = Vec::new();
     for (key, body) in [("key-00001", submission(1)), ("key-00002", elsewhere)] {
         let answer = console.hub.submit(key, body.to_string()).send().await.unwrap();

@@ -296,7 +296,7 @@ fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
 
 fn query_value(query: Option<&str>, name: &str) -> Option<String> {
     let pairs = query?.split('&').filter_map(|it| it.split_once('='));
-    pairs.filter(|it| it.0 == name).map(|it| it.1.to_owned()).last()
+    pairs.rev().find(|it| it.0 == name).map(|it| it.1.to_owned())
 }
 
 /// Percent-encodes what is not plainly safe in a query.
