@@ -13,6 +13,7 @@ use events::time_lapse::TimeLapse;
 use serde::Deserialize;
 
 use crate::clock::Clock;
+use crate::conformance::instruction::SANDBOX_ORIGIN_PREFIX;
 use crate::keys::{self, Identity, KeyError};
 use crate::limits::{self, Limits, LimitsFile};
 use crate::office::codes::Codes;
@@ -104,7 +105,7 @@ pub struct Keys {
 }
 
 /// What `office` may be.
-const OFFICES: &str = "`simulated`, `pull`";
+const OFFICES: &str = "`simulated`, `pull`, and `obedient` in a sandbox";
 
 /// Which office system answers.
 #[derive(Debug, Clone)]
@@ -113,6 +114,8 @@ pub enum Office {
     Simulated(settings::Settings),
     /// It fetches its work over HTTP.
     Pull(pull::settings::Settings),
+    /// The one that does what a test case says; only in a sandbox.
+    Obedient,
 }
 
 #[derive(Deserialize)]
@@ -283,6 +286,13 @@ fn office(file: &File, folder: &Path, problems: &mut Vec<String>) -> Option<Offi
     match file.office.as_str() {
         "simulated" => Some(Office::Simulated(file.simulated.clone())),
         "pull" => Some(Office::Pull(file.pull.clone().in_folder(folder))),
+        "obedient" if file.origin.starts_with(SANDBOX_ORIGIN_PREFIX) => Some(Office::Obedient),
+        "obedient" => {
+            // It would let whoever fills in a form decide about a certificate.
+            let why = "`office = \"obedient\"` needs an `origin` that begins with `sandbox.`";
+            problems.push(why.to_owned());
+            None
+        }
         other => {
             problems.push(format!("`office` is `{other}`; this version knows {OFFICES}"));
             None

@@ -12,6 +12,7 @@ pub mod by_hand;
 pub mod check;
 pub mod clock;
 pub mod config;
+pub mod conformance;
 mod connection;
 mod inbox;
 pub mod keys;

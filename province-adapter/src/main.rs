@@ -11,8 +11,10 @@ use clap::{Parser, Subcommand};
 use province_adapter::adapter::Adapter;
 use province_adapter::check;
 use province_adapter::config::{Config, Office};
+use province_adapter::conformance::command::Certify;
 use province_adapter::office::OfficeSystem;
 use province_adapter::office::pull::PullOffice;
+use province_adapter::office::obedient::ObedientOffice;
 use province_adapter::office::simulated::SimulatedOffice;
 use province_adapter::status::Status;
 use tokio::signal::unix::{SignalKind, signal};
@@ -48,6 +50,8 @@ enum Role {
         #[arg(long)]
         json: bool,
     },
+    /// Test an adapter in a sandbox: 0 it passes, 1 something was found, 2 used wrongly.
+    Certify(Certify),
 }
 
 #[tokio::main(worker_threads = 2)]
@@ -58,14 +62,19 @@ async fn main() -> ExitCode {
         Err(problem) => return tell_error(&format!("`--log`: {problem}")),
     };
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let role = match command_line.role {
+        Role::Certify(certify) => return certify.run().await,
+        role => role,
+    };
     let config = match Config::load(&command_line.config) {
         Ok(config) => config,
         Err(problem) => return tell_error(&check::chain(&problem)),
     };
-    let answer = match command_line.role {
+    let answer = match role {
         Role::Serve => serve(&config).await.map(|()| true),
         Role::Check => check_all(&config).await,
         Role::Status { json } => status(&config, json),
+        Role::Certify(_) => return ExitCode::from(2),
     };
     match answer {
         Ok(true) => ExitCode::SUCCESS,
@@ -89,6 +98,10 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
             let (settings, codes) = (settings.clone(), Arc::clone(&config.codes));
             let office = PullOffice::open(settings, codes, adapter.reporter()).await;
             let office = office.context("cannot open the office's API")?;
+            work(adapter, &office, office.run()).await
+        }
+        Office::Obedient => {
+            let office = ObedientOffice::new(adapter.reporter());
             work(adapter, &office, office.run()).await
         }
     }

@@ -8,6 +8,7 @@ mod canary;
 mod command_line;
 mod compatibility;
 mod console;
+mod conformance;
 mod contract;
 mod crash;
 mod http;

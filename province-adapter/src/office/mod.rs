@@ -10,6 +10,7 @@ pub mod desk;
 mod fate;
 mod hours;
 mod news;
+pub mod obedient;
 mod plan;
 pub mod pull;
 pub mod settings;

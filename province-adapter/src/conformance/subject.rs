@@ -1,0 +1,125 @@
+//! The adapter under test as a process: started, killed without warning, started again.
+
+use std::fs::File;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::{Mutex, PoisonError};
+
+use tokio::process::{Child, Command};
+
+use super::KitError;
+
+/// Lines of the adapter's own output that a finding repeats.
+const LOG_LINES_TOLD: usize = 8;
+/// Most characters of one of those lines.
+const LOG_LINE_CHARACTERS_MAX: usize = 200;
+
+/// How the adapter comes to life.
+#[derive(Debug, Clone)]
+pub enum Start {
+    /// The kit starts and kills it: a shell command, `{config}` is the sandbox's folder.
+    Command(String),
+    /// Somebody starts it by hand; nothing that needs a restart is tried.
+    External,
+}
+
+/// The adapter, running or not.
+pub(crate) struct Subject {
+    start: Start,
+    folder: PathBuf,
+    child: Mutex<Option<Child>>,
+}
+
+impl Subject {
+    pub(crate) fn new(start: Start, folder: PathBuf) -> Self {
+        Self { start, folder, child: Mutex::new(None) }
+    }
+
+    /// Whether the kit may kill it and start it again.
+    pub(crate) fn is_ours(&self) -> bool {
+        matches!(self.start, Start::Command(_))
+    }
+
+    /// Starts it; does nothing while it runs or when it is not ours.
+    pub(crate) fn start(&self, environment: &[(&'static str, String)]) -> Result<(), KitError> {
+        let Start::Command(command) = &self.start else { return Ok(()) };
+        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(child.as_mut().map(Child::try_wait), Some(Ok(None))) {
+            return Ok(());
+        }
+        let command = command.replace("{config}", &self.folder.display().to_string());
+        let failed = |source| KitError::Start { command: command.clone(), source };
+        let log = File::options().create(true).append(true).open(self.log()).map_err(failed)?;
+        let second = log.try_clone().map_err(failed)?;
+        let started = Command::new("sh")
+            // `exec`, so that what is killed is the adapter and not a shell beside it.
+            .args(["-c", &format!("exec {command}")])
+            .envs(environment.iter().map(|(name, value)| (*name, value.as_str())))
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(second)
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(failed)?;
+        *child = Some(started);
+        Ok(())
+    }
+
+    /// SIGKILL, at once; whatever it had not made durable is lost. True if it ran.
+    pub(crate) fn kill(&self) -> bool {
+        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(mut it) = child.take() else { return false };
+        let group = it.id();
+        let killed = it.start_kill().is_ok();
+        if let Some(group) = group {
+            // Its own children, e.g. those of a wrapper script, must not go on without it. The
+            // shell knows a group by its negative number; nobody waits for the answer.
+            let all = format!("kill -KILL -- -{group} 2>/dev/null");
+            let _ = std::process::Command::new("sh").args(["-c", &all]).spawn().map(|mut sh| {
+                std::thread::spawn(move || sh.wait());
+            });
+        }
+        tokio::spawn(async move { it.wait().await });
+        killed
+    }
+
+    /// How it ended, if it did so by itself since the last look.
+    pub(crate) fn ended(&self) -> Option<String> {
+        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        let status = child.as_mut()?.try_wait().ok()??;
+        *child = None;
+        Some(match (status.code(), status.signal()) {
+            (Some(code), _) => format!("exit code {code}"),
+            (None, Some(signal)) => format!("signal {signal}"),
+            (None, None) => "unknown".to_owned(),
+        })
+    }
+
+    /// The end of what it printed.
+    pub(crate) fn said(&self) -> String {
+        let text = std::fs::read(self.log()).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let lines: Vec<String> =
+            text.lines().map(|it| it.chars().take(LOG_LINE_CHARACTERS_MAX).collect()).collect();
+        lines[lines.len().saturating_sub(LOG_LINES_TOLD)..].join("\n")
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.join("adapter-output.txt")
+    }
+}
+
+impl Drop for Subject {
+    fn drop(&mut self) {
+        let child = self.child.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(child) = child {
+            // `kill_on_drop` ends the adapter; this ends its children.
+            let group = child.id().map(|it| format!("kill -KILL -- -{it} 2>/dev/null"));
+            if let Some(all) = group {
+                let _ = std::process::Command::new("sh").args(["-c", &all]).status();
+            }
+        }
+    }
+}
