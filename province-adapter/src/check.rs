@@ -69,7 +69,7 @@ async fn office(config: &Config) -> Vec<Line> {
     };
     let mut lines = vec![line("代码对照 the office's codes", Ok(codes))];
     match &config.office {
-        Office::Simulated(_) => {}
+        Office::Simulated(_) | Office::Obedient => {}
         Office::Pull(settings) => lines.extend(pull::check(settings).await),
     }
     lines
