@@ -14,6 +14,7 @@ mod crash;
 mod http;
 mod naive;
 mod odd_callers;
+mod office_pull;
 mod python_adapter;
 mod replay;
 mod running_hub;

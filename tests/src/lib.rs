@@ -7,6 +7,7 @@ pub mod http;
 pub mod invariants;
 pub mod journey;
 pub mod measure;
+pub mod office;
 pub mod program;
 pub mod python;
 pub mod raw_nats;

@@ -288,17 +288,27 @@ impl Serving {
     pub async fn submit(&self, nth: u32) -> Value {
         let mut body = crate::http::submission(nth);
         body["submitted_at"] = json!("2026-12-30T09:00:00+08:00");
-        let request = self
-            .http
-            .post(format!("http://{}/v1/cases", self.address))
-            .bearer_auth(NATIONAL)
-            .header("idempotency-key", format!("submission-{nth}"))
-            .json(&body);
-        let answer = request.send().await.expect("the hub answers");
-        let status = answer.status().as_u16();
-        let receipt: Value = answer.json().await.expect("a JSON answer");
+        self.submit_body(&format!("submission-{nth}"), &body).await
+    }
+
+    /// Hands in this case; its receipt.
+    pub async fn submit_body(&self, key: &str, body: &Value) -> Value {
+        let (status, receipt) = self.post("/v1/cases", key, body).await;
         assert_eq!(status, 201, "{receipt}");
         receipt
+    }
+
+    /// What the national system is answered.
+    pub async fn post(&self, path: &str, key: &str, body: &Value) -> (u16, Value) {
+        let request = self
+            .http
+            .post(format!("http://{}{path}", self.address))
+            .bearer_auth(NATIONAL)
+            .header("idempotency-key", key)
+            .json(body);
+        let answer = request.send().await.expect("the hub answers");
+        let status = answer.status().as_u16();
+        (status, answer.json().await.expect("a JSON answer"))
     }
 
     /// Ends it in an orderly way, as systemd would.
