@@ -210,3 +210,141 @@ async fn nobody_is_sent_to_another_site_after_signing_in() {
         assert_eq!(answer.headers()["location"], "/", "{next}");
     }
 }
+
+/// One case of Jilin's in the console's hub, and its number.
+async fn with_a_case() -> (Console, String) {
+    let console = Console::open().await;
+    let first = console.hub.submit("key-00001", submission(1).to_string()).send().await.unwrap();
+    let receipt: Value = first.json().await.unwrap();
+    let number = receipt["case_number"].as_str().unwrap().to_owned();
+    let path = format!("/v1/cases/{number}");
+    console.hub.wait_for(&path, "ysfw", |it| it["case_number"] == *number).await;
+    (console, number)
+}
+
+fn last_event(console: &Console) -> String {
+    let all = console
+        .hub
+        .readers
+        .read(|log| log.read_all(events::envelope::Position(0), 100_000))
+        .unwrap();
+    all.last().unwrap().envelope.event.kind().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_is_masked_until_somebody_says_why_and_that_is_on_record_first() {
+    let (console, number) = with_a_case().await;
+    let (name, identity) = ("古丽", tests::http::identity_number(1));
+    for (role, masked) in [("operator", true), ("hotline", true), ("auditor", false)] {
+        let browser = console.signed_in(role).await;
+        let page = browser.get(&format!("/cases/{number}")).await.text().await.unwrap();
+        assert!(!page.contains(name) && !page.contains(&identity), "{role}");
+        assert_eq!(page.contains("古*"), masked, "{role}");
+    }
+    let browser = console.signed_in("hotline").await;
+    let mark = browser.mark().await;
+    let path = format!("/cases/{number}/reveal");
+    let before = console.hub.events();
+    let ask = |purpose, ticket| [("mark", mark.as_str()), ("purpose", purpose), ("ticket", ticket)];
+    for wrong in [ask("curiosity", "T-1"), ask("complaint", "")] {
+        let answer = browser.post(&path, &wrong).await;
+        assert_eq!(answer.status(), 422);
+        assert!(!answer.text().await.unwrap().contains(name));
+    }
+    assert_eq!(console.hub.events(), before);
+    let page = browser.post(&path, &ask("complaint", "T-1")).await.text().await.unwrap();
+    assert!(page.contains(name) && page.contains(&identity));
+    assert_eq!(last_event(&console), "keeping.personal-data-read.v1");
+    let auditor = console.signed_in("auditor").await;
+    let mark = auditor.mark().await;
+    let form = [("mark", mark.as_str()), ("purpose", "complaint"), ("ticket", "T-2")];
+    assert_eq!(auditor.post(&path, &form).await.status(), 403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn looking_somebody_up_is_recorded_without_the_number_and_finds_the_case() {
+    let (console, number) = with_a_case().await;
+    let browser = console.signed_in("hotline").await;
+    let mark = browser.mark().await;
+    let identity = tests::http::identity_number(1);
+    for (sought, found) in [(identity.as_str(), true), ("2201000012345678", true), ("999", false)] {
+        let form = [("mark", mark.as_str()), ("sought", sought)];
+        let page = browser.post("/find", &form).await.text().await.unwrap();
+        assert_eq!(page.contains(&number), found, "{sought}");
+        assert_eq!(last_event(&console), "keeping.operator-acted.v1");
+    }
+    let direct = [("mark", mark.as_str()), ("sought", number.as_str())];
+    let answer = browser.post("/find", &direct).await;
+    assert_eq!(answer.headers()["location"].to_str().unwrap(), format!("/cases/{number}"));
+    let all = console
+        .hub
+        .readers
+        .read(|log| log.read_all(events::envelope::Position(0), 100_000))
+        .unwrap();
+    for it in &all {
+        let body = String::from_utf8_lossy(&it.body);
+        assert!(!body.contains(&identity), "{}", it.envelope.event.kind());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deeds_are_events_in_the_name_of_whoever_did_them_and_others_may_not() {
+    let (console, number) = with_a_case().await;
+    let table = [
+        ("operator", "park", 303, "case.parked.v1"),
+        ("hotline", "release", 403, "case.parked.v1"),
+        ("operator", "release", 303, "case.released.v1"),
+        ("hotline", "complain", 303, "case.complaint-filed.v1"),
+        ("hotline", "answer", 303, "case.complaint-answered.v1"),
+        ("operator", "explain", 409, "case.complaint-answered.v1"),
+    ];
+    for (role, deed, status, kind) in table {
+        let browser = console.signed_in(role).await;
+        let mark = browser.mark().await;
+        let before = console.hub.events();
+        let form = [
+            ("mark", mark.as_str()),
+            ("deed", deed),
+            ("note", "checked"),
+            ("reference", "T-2026-1"),
+            ("stage", "acceptance"),
+        ];
+        let answer = browser.post(&format!("/cases/{number}/deed"), &form).await;
+        assert_eq!(answer.status().as_u16(), status, "{role} {deed}");
+        let all = console
+            .hub
+            .readers
+            .read(|log| log.read_all(events::envelope::Position(0), 100_000))
+            .unwrap();
+        if status == 303 {
+            assert_eq!(all.last().unwrap().envelope.event.kind(), kind, "{role} {deed}");
+            let actor = format!("{:?}", all.last().unwrap().envelope.actor);
+            assert!(actor.contains(role), "{actor}");
+        } else {
+            assert_eq!(console.hub.events(), before, "{role} {deed}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_filter_by_their_address_and_leave_as_a_table() {
+    let (console, number) = with_a_case().await;
+    let browser = console.signed_in("operator").await;
+    for (path, there) in [
+        ("/cases", true),
+        ("/cases?only=open&province=22&item=renewal&order=newest", true),
+        ("/cases?province=44", false),
+        ("/cases?only=overdue", false),
+        ("/cases.csv?province=22", true),
+        ("/provinces/22", true),
+    ] {
+        let page = browser.get(path).await.text().await.unwrap();
+        assert_eq!(page.contains(&number), there, "{path}");
+    }
+    for path in ["/cases?only=x", "/cases?after=x", "/cases?province=99", "/alerts?kind=x"] {
+        assert_eq!(browser.get(path).await.status(), 400, "{path}");
+    }
+    console.hub.clock.advance_to("2026-02-25T01:30:00Z".parse().unwrap());
+    let page = browser.get("/alerts").await;
+    assert_eq!(page.status(), 200);
+}

@@ -256,6 +256,7 @@ fn doors(
         metrics: counters,
         streams: Arc::new(tokio::sync::Semaphore::new(web::STREAMS_MAX)),
         viewed: house.viewed.clone(),
+        opener: house.opener.clone(),
         accounts: house.accounts.clone(),
         guests: house.config.http.status_page,
         onlookers: Arc::new(tokio::sync::Semaphore::new(web::ONLOOKERS_MAX)),

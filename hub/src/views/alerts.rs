@@ -206,20 +206,28 @@ struct_cells!(AlertRow {
 impl Row for AlertRow {
     type Key = AlertKey;
     const NAME: &'static str = "alerts";
-    const REVISION: u32 = 1;
-    const COLUMNS: &'static [&'static str] =
-        &["position INTEGER NOT NULL", "kind INTEGER NOT NULL", "open INTEGER NOT NULL"];
+    const REVISION: u32 = 2;
+    const COLUMNS: &'static [&'static str] = &[
+        "position INTEGER NOT NULL",
+        "kind INTEGER NOT NULL",
+        "open INTEGER NOT NULL",
+        "province INTEGER",
+        "raised_at INTEGER NOT NULL",
+    ];
     const INDEXES: &'static [&'static str] = &[
         "(position)",
         "(kind, position)",
         "(position) WHERE open = 1",
         "(kind, position) WHERE open = 1",
+        "(kind, province, raised_at) WHERE open = 1",
     ];
     fn columns(&self) -> Vec<Value> {
         vec![
             Value::Integer(self.position.0 as i64),
             Value::Integer(kind_number(self.kind)),
             Value::Integer(self.ended_at.is_none().into()),
+            self.province.map_or(Value::Null, |it| Value::Integer(it.number().into())),
+            Value::Integer(self.raised_at.as_microsecond()),
         ]
     }
 }

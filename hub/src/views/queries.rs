@@ -7,12 +7,13 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
+use crate::views::alerts::kind_number;
 use crate::views::cells::bytes_of;
 use crate::views::due_days::Running;
 use crate::views::file::failed;
 use crate::views::outbox::Asked;
 use crate::views::reader::{CaseFilter, ViewError};
-use crate::views::rows::{AlertKind, AlertRow, DueRow, Pressure};
+use crate::views::rows::{AlertGroup, AlertKind, AlertRow, DueRow, Pressure};
 use crate::views::status::{StatusRow, day_number};
 use crate::views::table::{Row, broken, row_of};
 
@@ -195,6 +196,46 @@ pub(crate) fn pressures(
         }
     }
     Ok(found)
+}
+
+pub(crate) fn alert_groups(
+    file: &Connection,
+    now: Timestamp,
+    today: Date,
+    soon: Date,
+) -> Result<Vec<AlertGroup>, ViewError> {
+    let failed = || broken::<AlertRow>("count");
+    let sql = "SELECT kind, province, count(*), min(raised_at) FROM alerts
+        WHERE open = 1 GROUP BY kind, province";
+    let mut select = file.prepare_cached(sql).map_err(failed())?;
+    let mut rows = select.query([]).map_err(failed())?;
+    let mut groups = Vec::new();
+    while let Some(row) = rows.next().map_err(failed())? {
+        let number: i64 = row.get(0).map_err(failed())?;
+        let Some(kind) = AlertKind::ALL.into_iter().find(|it| kind_number(*it) == number) else {
+            continue;
+        };
+        let province: Option<i64> = row.get(1).map_err(failed())?;
+        let count: i64 = row.get(2).map_err(failed())?;
+        let oldest: i64 = row.get(3).map_err(failed())?;
+        groups.push(AlertGroup {
+            kind,
+            province: province.and_then(province_of),
+            count: count.unsigned_abs(),
+            oldest: Timestamp::from_microsecond(oldest).ok(),
+        });
+    }
+    for it in pressures(file, now, today, soon)? {
+        for (kind, count) in
+            [(AlertKind::DueSoon, it.soon), (AlertKind::NothingCameBack, it.silent)]
+        {
+            if count > 0 {
+                let province = Some(it.province);
+                groups.push(AlertGroup { kind, province, count, oldest: None });
+            }
+        }
+    }
+    Ok(groups)
 }
 
 fn province_of(number: i64) -> Option<ProvinceCode> {

@@ -20,11 +20,12 @@ use crate::views::lookup::{Indexed, index_column};
 use crate::views::outbox::Asked;
 use crate::views::provinces::Tally;
 use crate::views::queries::{
-    by_key, due_soon, narrow, nothing_came_back, outbox_of, position, pressures, rows, whole,
+    alert_groups, by_key, due_soon, narrow, nothing_came_back, outbox_of, position, pressures,
+    rows, whole,
 };
 use crate::views::rows::{
-    AlertKind, AlertRow, CaseRow, CaseStage, DueRow, FeedbackRow, LapseRow, OutboxRow, Pressure,
-    ProvinceRow,
+    AlertGroup, AlertKind, AlertRow, CaseRow, CaseStage, DueRow, FeedbackRow, LapseRow, OutboxRow,
+    Pressure, ProvinceRow,
 };
 use crate::views::status::{StatusRow, day_number};
 use crate::views::table::{broken, row_of};
@@ -63,6 +64,15 @@ pub struct CaseFilter {
     pub open: Option<bool>,
     pub overdue: Option<bool>,
     pub due_before: Option<Date>,
+}
+
+/// Which end of a list comes first, by the moment of submission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// The latest.
+    Newest,
+    /// What has waited longest.
+    Oldest,
 }
 
 /// A page of a list: the rows, and where the next page begins (`None`: this was the last).
@@ -142,11 +152,26 @@ impl ViewReader {
         after: Option<u64>,
         count_max: usize,
     ) -> Result<Page<CaseRow>, ViewError> {
+        self.cases_in(filter, Order::Newest, after, count_max)
+    }
+
+    /// In either order of submission; `after` is a `Page::next` of the same order.
+    pub fn cases_in(
+        &self,
+        filter: &CaseFilter,
+        order: Order,
+        after: Option<u64>,
+        count_max: usize,
+    ) -> Result<Page<CaseRow>, ViewError> {
         let count_max = count_max.min(PAGE_ROWS_MAX);
         let (narrowed, mut values) = narrow(filter);
-        values.push(whole(after.unwrap_or(i64::MAX as u64)));
+        let (beyond, direction, from) = match order {
+            Order::Newest => ("<", "DESC", i64::MAX as u64),
+            Order::Oldest => (">", "ASC", 0),
+        };
+        values.push(whole(after.unwrap_or(from)));
         let tail = format!(
-            "WHERE {narrowed} position < ?{} ORDER BY position DESC LIMIT {}",
+            "WHERE {narrowed} position {beyond} ?{} ORDER BY position {direction} LIMIT {}",
             values.len(),
             count_max + 1
         );
@@ -313,6 +338,16 @@ impl ViewReader {
             told.extend(recorded);
             Ok(Page { rows: told, next, as_of: position(file)? })
         })
+    }
+
+    /// Every standing alert, counted by cause and province, those that are told when asked included.
+    pub fn alert_groups(
+        &self,
+        now: Timestamp,
+        today: Date,
+        soon: Date,
+    ) -> Result<Vec<AlertGroup>, ViewError> {
+        self.look(|file| alert_groups(file, now, today, soon))
     }
 
     /// What presses in each province that has open cases, as of `now`; `soon` is the next working day.

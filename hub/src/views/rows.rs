@@ -109,6 +109,18 @@ pub struct CaseRow {
     pub position: Position,
 }
 
+impl CaseRow {
+    /// The day that counts now: of completion once accepted, of acceptance before; none when it has
+    /// ended or while the clock stands still.
+    pub fn due_now(&self) -> Option<&DueDay> {
+        let stands = matches!(self.stage, CaseStage::AwaitingCorrection | CaseStage::Suspended);
+        if self.stage.has_ended() || stands {
+            return None;
+        }
+        self.completion_due.as_ref().or(Some(&self.acceptance_due))
+    }
+}
+
 /// Something a province has not signed for yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboxRow {
@@ -246,6 +258,16 @@ pub struct ProvinceRow {
 
 /// Which request of a case waits for what; the router's key.
 pub type OutboxKey = (CaseId, RequestId);
+
+/// All standing alerts of one cause in one province.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlertGroup {
+    pub kind: AlertKind,
+    pub province: Option<ProvinceCode>,
+    pub count: u64,
+    /// When the first of them was raised, if it is recorded.
+    pub oldest: Option<Timestamp>,
+}
 
 /// What presses in one province now.
 #[derive(Debug, Clone, PartialEq, Eq)]

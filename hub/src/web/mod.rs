@@ -22,6 +22,7 @@ use crate::log::Readers;
 use crate::problem::Problem;
 use crate::quarantine::Quarantine;
 use crate::registrar::Registrar;
+use crate::vault::Opener;
 use crate::views::membership::Membership;
 use crate::views::reader::{ViewError, ViewReader};
 use crate::views::rows::CaseRow;
@@ -57,6 +58,8 @@ pub struct Rooms {
     pub streams: Arc<Semaphore>,
     /// Rings when the views have read on.
     pub viewed: Wake,
+    /// For masks, for a reveal on record, and for looking up by a blind index.
+    pub opener: Opener,
     /// Who may sign in to the console.
     pub accounts: Accounts,
     /// Whether somebody without an account may look at what holds nothing personal.

@@ -172,7 +172,7 @@ pub(super) fn code(given: &str) -> Result<ProvinceCode, Problem> {
     given.parse().map_err(|_| Problem::new("not-found"))
 }
 
-pub(super) fn note(given: String, pointer: &str) -> Result<String, Problem> {
+pub(crate) fn note(given: String, pointer: &str) -> Result<String, Problem> {
     let length = given.chars().count();
     if !(1..=NOTE_CHARACTERS_MAX).contains(&length) {
         return Err(Problem::at("bad-length", pointer));
@@ -192,7 +192,7 @@ pub(super) async fn of_case(rooms: &Rooms, name: &str, command: Command) -> Resu
     Ok(What::Case { case, command, personal: None, evidence: None, key: None })
 }
 
-fn fresh_id(rooms: &Rooms) -> Uuid {
+pub(crate) fn fresh_id(rooms: &Rooms) -> Uuid {
     let now = rooms.clock.now();
     let seconds = u64::try_from(now.as_second()).unwrap_or(0);
     let nanoseconds = u32::try_from(now.subsec_nanosecond()).unwrap_or(0);

@@ -5,14 +5,16 @@ use axum::extract::{Extension, Path, State};
 use axum::response::Response;
 use events::case::CaseEvent;
 use events::envelope::Recorded;
-use events::ids::StreamName;
+use events::ids::{ProvinceCode, StreamName};
 use events::vocabulary::DueDay;
 use hub_core::calendar::shanghai_date;
 use jiff::civil::Date;
 
+use super::deeds::PURPOSES;
+use super::person::{self, Person};
 use super::shell::{Shell, shanghai, told};
 use super::words::words;
-use super::{Visitor, tiles};
+use super::{May, Visitor, tiles};
 use crate::problem::Problem;
 use crate::registrar::case_event;
 use crate::views::rows::{CaseRow, CaseStage};
@@ -45,7 +47,28 @@ words! { CaseWords:
     signed: "附省级签名", "signed by the province";
     claimed: "省级自报时间", "the province's own moment";
     none: "—", "—";
+    person: "申请人", "Applicant";
+    reveal: "查看明文（须写明理由，留痕）", "show in clear (give a reason; it is recorded)";
+    purpose: "事由", "purpose";
+    ticket: "工单号或说明（勿写个人信息）", "ticket or note (nothing personal)";
+    show: "查看并记录", "show and record";
+    shown: "明文只在本页显示一次，查看已留痕。", "Shown once on this page; the look is on record.";
+    deeds: "处理", "What can be done";
+    complain: "登记投诉（12328）", "file a complaint (12328)";
+    answer: "答复投诉", "answer a complaint";
+    reference: "投诉编号", "complaint number";
+    explain: "说明超期原因", "explain the breach";
+    clock: "时限", "clock";
+    note: "说明", "note";
+    park: "暂停转办", "park";
+    release: "恢复转办", "release";
+    route_to: "改转省份", "send to";
+    same: "原省份", "the same province";
+    save: "提交并记录", "do it and record it";
 }
+
+/// Who sees the masked person and may ask for more. A guest and an auditor do not.
+const SEES_PERSON: May = May::OPERATOR.or(May::HOTLINE).or(May::PROVINCE);
 
 /// One clock as a bar: everything in hundredths of its width.
 struct ClockBar {
@@ -75,8 +98,18 @@ struct Step {
 
 #[derive(Template)]
 #[template(path = "console/case.html")]
-struct OneCase {
+pub(super) struct OneCase {
     shell: Shell,
+    person: Option<Person>,
+    clear: bool,
+    may_reveal: bool,
+    may_complain: bool,
+    may_act: bool,
+    parked: bool,
+    ended: bool,
+    breaches: Vec<(&'static str, &'static str)>,
+    purposes: Vec<(&'static str, &'static str)>,
+    provinces: Vec<(String, &'static str)>,
     words: &'static CaseWords,
     number: String,
     mark: &'static str,
@@ -92,10 +125,16 @@ pub(super) async fn show(
     Extension(visitor): Extension<Visitor>,
     Path(number): Path<String>,
 ) -> Response {
-    told(&visitor, one_case(&rooms, &visitor, &number).await)
+    told(&visitor, page_with(&rooms, &visitor, &number, false).await)
 }
 
-async fn one_case(rooms: &Rooms, visitor: &Visitor, number: &str) -> Result<OneCase, Problem> {
+/// The page; `clear` shows the person's values instead of masks, after the look is on record.
+pub(super) async fn page_with(
+    rooms: &Rooms,
+    visitor: &Visitor,
+    number: &str,
+    clear: bool,
+) -> Result<OneCase, Problem> {
     let row = rooms.case(number).await?;
     // Another province's case is not there, rather than forbidden: its number tells nothing.
     if !visitor.sees().shows(row.province) {
@@ -106,8 +145,27 @@ async fn one_case(rooms: &Rooms, visitor: &Visitor, number: &str) -> Result<OneC
     let language = visitor.language;
     let words = CaseWords::of(language);
     let today = rooms.clock.today();
+    let role = visitor.is();
+    let person = SEES_PERSON.has(role).then(|| person::of(&story, &rooms.opener, clear, language));
+    let shell = Shell::of(rooms, visitor).await?;
     Ok(OneCase {
-        shell: Shell::of(rooms, visitor).await?,
+        // What was asked for once is not fetched again by itself.
+        shell: Shell { live: shell.live && !clear, ..shell },
+        person,
+        clear,
+        may_reveal: SEES_PERSON.has(role),
+        may_complain: May::OPERATOR.or(May::HOTLINE).has(role),
+        may_act: May::OPERATOR.has(role),
+        parked: row.stage == CaseStage::Parked,
+        ended: row.stage.has_ended(),
+        breaches: breaches(&row, language),
+        purposes: PURPOSES
+            .iter()
+            .map(|it| (it.0, if language == Language::Chinese { it.1 } else { it.2 }))
+            .collect(),
+        provinces: ProvinceCode::all()
+            .map(|it| (it.to_string(), tiles::name(it, language)))
+            .collect(),
         words,
         number: row.number.to_string(),
         mark: stage_mark(&row),
@@ -117,6 +175,16 @@ async fn one_case(rooms: &Rooms, visitor: &Visitor, number: &str) -> Result<OneC
         facts: facts(&row, words, language),
         steps: story.iter().filter_map(|it| step(it, language)).collect(),
     })
+}
+
+/// Which clocks were missed, for whoever explains it.
+fn breaches(row: &CaseRow, language: Language) -> Vec<(&'static str, &'static str)> {
+    let words = CaseWords::of(language);
+    let both = [
+        (row.acceptance_overdue, "acceptance", words.acceptance),
+        (row.completion_overdue, "completion", words.completion),
+    ];
+    both.into_iter().filter(|it| it.0).map(|it| (it.1, it.2)).collect()
 }
 
 fn step(it: &Recorded, language: Language) -> Option<Step> {
@@ -258,7 +326,7 @@ pub(super) fn stage_mark(row: &CaseRow) -> &'static str {
 }
 
 /// One sentence that can be read out on the telephone.
-fn where_now(row: &CaseRow, language: Language) -> String {
+pub(super) fn where_now(row: &CaseRow, language: Language) -> String {
     let province = row.province.map_or("—", |it| tiles::name(it, language));
     let chinese = language == Language::Chinese;
     let acceptance = words::due_in_words(&row.acceptance_due, language);

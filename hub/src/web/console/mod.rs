@@ -1,11 +1,19 @@
 //! THE CONSOLE: the table of its pages and who may see each. One door in front of all; a page not in the table does not exist.
 
 mod account;
+mod alerts;
 mod case;
+mod cases;
+mod deeds;
+mod find;
 mod form;
+mod hours;
 mod live;
 mod overview;
 mod people;
+mod person;
+mod provinces;
+mod sheet;
 mod shell;
 mod sign_in;
 mod tiles;
@@ -18,7 +26,7 @@ mod tests;
 use axum::Router;
 use axum::http::{HeaderName, header};
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use crate::web::Rooms;
 pub use visitor::{Seen, Visitor, Who};
@@ -78,7 +86,17 @@ const READERS: May = May::OPERATOR.or(May::HOTLINE).or(May::AUDITOR);
 pub const PAGES: &[Page] = &[
     page("get",  "/",                     READERS.or(May::GUEST).or(May::PROVINCE).or(May::ADMIN)),
     page("get",  "/wall",                 READERS.or(May::GUEST)),
+    page("get",  "/cases",                READERS.or(May::PROVINCE)),
+    page("get",  "/cases.csv",            READERS.or(May::PROVINCE)),
     page("get",  "/cases/{case}",         READERS.or(May::GUEST).or(May::PROVINCE)),
+    page("post", "/cases/{case}/reveal",  May::OPERATOR.or(May::HOTLINE).or(May::PROVINCE)),
+    page("post", "/cases/{case}/deed",    May::OPERATOR.or(May::HOTLINE)),
+    page("get",  "/provinces",            READERS.or(May::PROVINCE)),
+    page("get",  "/provinces/{province}", READERS.or(May::PROVINCE)),
+    page("post", "/provinces/{province}", May::OPERATOR),
+    page("get",  "/alerts",               READERS.or(May::PROVINCE)),
+    page("get",  "/find",                 May::OPERATOR.or(May::HOTLINE)),
+    page("post", "/find",                 May::OPERATOR.or(May::HOTLINE)),
     page("get",  "/live",                 May::SIGNED_IN.or(May::GUEST)),
     page("get",  "/people",               May::ADMIN),
     page("post", "/people",               May::ADMIN),
@@ -99,12 +117,20 @@ pub fn router(rooms: Rooms) -> Router {
     Router::new()
         .route("/", get(overview::show))
         .route("/wall", get(overview::wall))
+        .route("/cases", get(cases::show))
+        .route("/cases.csv", get(cases::csv))
         .route("/cases/{case}", get(case::show))
+        .route("/cases/{case}/reveal", post(deeds::reveal))
+        .route("/cases/{case}/deed", post(deeds::act))
+        .route("/provinces", get(provinces::list))
+        .route("/provinces/{province}", get(provinces::one).post(provinces::act))
+        .route("/alerts", get(alerts::show))
+        .route("/find", get(find::show).post(find::find))
         .route("/live", get(live::open))
         .route("/people", get(people::show).post(people::put))
         .route("/account", get(account::show).post(account::change))
         .route("/sign-in", get(sign_in::show).post(sign_in::enter))
-        .route("/sign-out", axum::routing::post(sign_in::leave))
+        .route("/sign-out", post(sign_in::leave))
         .route("/static/console.css", get(css))
         .route("/static/console.js", get(script))
         .route_layer(from_fn_with_state(rooms.clone(), visitor::door))

@@ -98,7 +98,7 @@ async fn overview(rooms: &Rooms, visitor: &Visitor, wall: bool) -> Result<Overvi
     let seen = visitor.sees();
     let mut table = provinces::table(rooms).await?.provinces;
     table.retain(|it| seen.shows(Some(it.code)));
-    let pressures = pressures(rooms).await?;
+    let pressures = super::provinces::pressures(rooms).await?;
     let now = rooms.clock.now();
     let drawn: Vec<Drawn<'_>> = table
         .iter()
@@ -117,16 +117,9 @@ async fn overview(rooms: &Rooms, visitor: &Visitor, wall: bool) -> Result<Overvi
         shell: Shell { wall, theme, ..shell },
         words,
         figures: figures(&table, &drawn, words),
-        tiles: tiles::grid(&drawn, language),
+        tiles: tiles::grid(&drawn, language, visitor.is() != May::GUEST && !wall),
         lines: lines(rooms, seen, words, language).await?,
     })
-}
-
-/// What presses in each province now.
-async fn pressures(rooms: &Rooms) -> Result<Vec<Pressure>, Problem> {
-    let (now, today) = (rooms.clock.now(), rooms.clock.today());
-    let soon = rooms.registrar.rules().calendar.due(today, 1).day;
-    rooms.aside(move |views| views.pressures(now, today, soon)).await
 }
 
 fn figures(table: &[Province], drawn: &[Drawn<'_>], words: &OverviewWords) -> Vec<Figure> {

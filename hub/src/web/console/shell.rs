@@ -23,6 +23,10 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; i
 #[rustfmt::skip] // a table
 const ROOMS: &[(&str, &str, &str)] = &[
     ("/",       "总览", "Overview"),
+    ("/cases",  "办件", "Cases"),
+    ("/provinces", "省份", "Provinces"),
+    ("/alerts", "预警", "Alerts"),
+    ("/find",   "热线", "Hotline"),
     ("/people", "人员", "People"),
 ];
 

@@ -110,7 +110,7 @@ pub(super) struct Drawn<'a> {
 }
 
 /// All of them, top to bottom.
-pub(super) fn grid(drawn: &[Drawn<'_>], language: Language) -> Vec<Tile> {
+pub(super) fn grid(drawn: &[Drawn<'_>], language: Language, leads: bool) -> Vec<Tile> {
     let words = TileWords::of(language);
     PLACES
         .iter()
@@ -118,7 +118,7 @@ pub(super) fn grid(drawn: &[Drawn<'_>], language: Language) -> Vec<Tile> {
             let name = if language == Language::Chinese { zh } else { en };
             let place = format!("row-{row} col-{column}");
             match drawn.iter().find(|it| it.province.code.number() == number) {
-                Some(it) => tile(it, place, name, words, language),
+                Some(it) => tile(it, place, name, (words, language), leads),
                 None => Tile {
                     place,
                     kind: "off",
@@ -138,8 +138,8 @@ fn tile(
     it: &Drawn<'_>,
     place: String,
     name: &'static str,
-    words: &TileWords,
-    language: Language,
+    (words, language): (&TileWords, Language),
+    leads: bool,
 ) -> Tile {
     let light = Light::of(it.province, it.away, &it.pressure);
     let pressure = &it.pressure;
@@ -161,7 +161,7 @@ fn tile(
         place,
         kind,
         name,
-        link: connected.then(|| format!("/provinces/{}", it.province.code)),
+        link: (connected && leads).then(|| format!("/provinces/{}", it.province.code)),
         shape: light.shape(),
         light: light.word(language),
         value: if connected { grouped(pressure.open) } else { words.not_connected.to_owned() },
@@ -199,7 +199,10 @@ mod tests {
             assert!(!name(code, Language::Chinese).is_empty(), "{code}");
             assert!(code.name().starts_with(name(code, Language::Chinese)) || code.number() == 66);
         }
-        assert_eq!(grid(&[], Language::Chinese).iter().filter(|it| it.link.is_none()).count(), 35);
+        assert_eq!(
+            grid(&[], Language::Chinese, true).iter().filter(|it| it.link.is_none()).count(),
+            35
+        );
     }
 
     #[test]

@@ -1,0 +1,340 @@
+//! The list of cases: its filters are its address, it starts with the oldest, and it leaves as a table for a spreadsheet.
+
+use askama::Template;
+use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Extension, Query, State};
+use axum::http::header;
+use axum::response::{IntoResponse as _, Response};
+use events::ids::ProvinceCode;
+use events::vocabulary::{Category, Channel, Item};
+use serde::Deserialize;
+
+use super::case::{stage_mark, stage_name};
+use super::shell::{Refused, Shell, shanghai, told};
+use super::visitor::encoded;
+use super::words::words;
+use super::{Visitor, hours, sheet, tiles};
+use crate::problem::Problem;
+use crate::views::reader::{CaseFilter, Order};
+use crate::views::rows::{CaseRow, CaseStage};
+use crate::web::Rooms;
+use crate::words::Language;
+
+/// Rows on a page.
+const ROWS: usize = 50;
+/// Most rows of one table for a spreadsheet.
+const SHEET_ROWS_MAX: usize = 50_000;
+
+words! { CasesWords:
+    title: "办件", "Cases";
+    filter: "筛选", "filter";
+    clear: "清除", "clear";
+    any: "全部", "any";
+    province: "省份", "province";
+    stage: "状态", "state";
+    item: "事项", "item";
+    category: "类别", "category";
+    channel: "渠道", "channel";
+    only: "范围", "which";
+    open: "在途", "open";
+    overdue: "超期", "overdue";
+    ended: "已结束", "ended";
+    due_before: "此日前到期", "due before";
+    order: "顺序", "order";
+    oldest: "最早提交在前", "oldest first";
+    newest: "最近提交在前", "newest first";
+    number: "办件号", "case";
+    submitted: "提交时间", "submitted";
+    due: "期限", "due";
+    left: "剩余工作小时", "working hours left";
+    left_note: "每个工作日 8 小时（9:00–17:00）；时限以工作日 24:00 为准", "eight a working day (9:00–17:00); the due day itself ends at 24:00";
+    next: "下一页", "next page";
+    first: "第一页", "first page";
+    csv: "导出 CSV", "export CSV";
+    none: "没有符合条件的办件", "no case fits";
+    saved: "常用", "shortcuts";
+    saved_late: "超期在途", "open and overdue";
+    saved_parked: "暂停转办", "parked";
+    saved_waiting: "待签收", "not signed for";
+    saved_correct: "待补正", "awaiting correction";
+}
+
+/// What the address asks for. Empty values are as good as absent: a form sends them.
+#[derive(Debug, Default, Clone, Deserialize)]
+#[serde(default)]
+pub(super) struct Asked {
+    province: String,
+    stage: String,
+    item: String,
+    category: String,
+    channel: String,
+    only: String,
+    due_before: String,
+    order: String,
+    after: String,
+}
+
+fn word<T>(given: &str, name: &str, of: impl Fn(&str) -> Option<T>) -> Result<Option<T>, Problem> {
+    if given.is_empty() {
+        return Ok(None);
+    }
+    of(given).map(Some).ok_or_else(|| Problem::new("bad-parameter").detail(name.to_owned()))
+}
+
+impl Asked {
+    fn filter(&self, visitor: &Visitor) -> Result<CaseFilter, Problem> {
+        let province = word(&self.province, "province", |it| it.parse().ok())?;
+        let (open, overdue) = match self.only.as_str() {
+            "" => (None, None),
+            "open" => (Some(true), None),
+            "overdue" => (Some(true), Some(true)),
+            "ended" => (Some(false), None),
+            _ => return Err(Problem::new("bad-parameter").detail("only")),
+        };
+        Ok(CaseFilter {
+            province: visitor.sees().province().or(province),
+            stage: word(&self.stage, "stage", CaseStage::of)?,
+            item: word(&self.item, "item", Item::of)?,
+            category: word(&self.category, "category", Category::of)?,
+            channel: word(&self.channel, "channel", Channel::of)?,
+            client: None,
+            open,
+            overdue,
+            due_before: word(&self.due_before, "due_before", |it| it.parse().ok())?,
+        })
+    }
+
+    fn order(&self) -> Result<Order, Problem> {
+        match self.order.as_str() {
+            "" | "oldest" => Ok(Order::Oldest),
+            "newest" => Ok(Order::Newest),
+            _ => Err(Problem::new("bad-parameter").detail("order")),
+        }
+    }
+
+    /// The address of the same list from `after` on.
+    fn address(&self, path: &str, after: &str) -> String {
+        let pairs = [
+            ("province", &self.province),
+            ("stage", &self.stage),
+            ("item", &self.item),
+            ("category", &self.category),
+            ("channel", &self.channel),
+            ("only", &self.only),
+            ("due_before", &self.due_before),
+            ("order", &self.order),
+        ];
+        let mut parts: Vec<String> = pairs
+            .iter()
+            .filter(|it| !it.1.is_empty())
+            .map(|(name, value)| format!("{name}={}", encoded(value)))
+            .collect();
+        if !after.is_empty() {
+            parts.push(format!("after={after}"));
+        }
+        if parts.is_empty() { path.to_owned() } else { format!("{path}?{}", parts.join("&")) }
+    }
+}
+
+struct Row {
+    number: String,
+    under: String,
+    mark: &'static str,
+    stage: &'static str,
+    province: &'static str,
+    submitted: String,
+    due: String,
+    provisional: bool,
+    left: String,
+}
+
+/// A choice of a filter: its value, its word, whether it is chosen.
+type Choice = (String, String, bool);
+
+#[derive(Template)]
+#[template(path = "console/cases.html")]
+struct Cases {
+    shell: Shell,
+    words: &'static CasesWords,
+    selects: Vec<(&'static str, &'static str, Vec<Choice>)>,
+    due_before: String,
+    rows: Vec<Row>,
+    next: Option<String>,
+    first: Option<String>,
+    csv: String,
+}
+
+type Given = Result<Query<Asked>, QueryRejection>;
+
+pub(super) async fn show(
+    State(rooms): State<Rooms>,
+    Extension(visitor): Extension<Visitor>,
+    given: Given,
+) -> Response {
+    told(&visitor, page(&rooms, &visitor, given).await)
+}
+
+async fn page(rooms: &Rooms, visitor: &Visitor, given: Given) -> Result<Cases, Problem> {
+    let Query(asked) = given.map_err(|_| Problem::new("bad-parameter"))?;
+    let (filter, order) = (asked.filter(visitor)?, asked.order()?);
+    let after = word(&asked.after, "after", |it| it.parse::<u64>().ok())?;
+    let page = rooms.aside(move |views| views.cases_in(&filter, order, after, ROWS)).await?;
+    let language = visitor.language;
+    let rules = rooms.registrar.rules();
+    let now = rooms.clock.now();
+    let rows = page.rows.iter().map(|it| {
+        let due = it.due_now();
+        Row {
+            number: it.number.to_string(),
+            under: under(it, language),
+            mark: stage_mark(it),
+            stage: stage_name(it.stage, language),
+            province: it.province.map_or("–", |code| tiles::name(code, language)),
+            submitted: shanghai(it.submitted_at),
+            due: due.map_or_else(|| "–".to_owned(), |it| it.day.to_string()),
+            provisional: due.is_some_and(|it| it.provisional),
+            left: due.map_or_else(
+                || "–".to_owned(),
+                |it| hours::left(&rules.calendar, now, it.day).to_string(),
+            ),
+        }
+    });
+    Ok(Cases {
+        rows: rows.collect(),
+        shell: Shell::of(rooms, visitor).await?,
+        words: CasesWords::of(language),
+        selects: selects(&asked, visitor),
+        next: page.next.map(|it| asked.address("/cases", &it.to_string())),
+        first: after.map(|_| asked.address("/cases", "")),
+        csv: asked.address("/cases.csv", ""),
+        due_before: asked.due_before,
+    })
+}
+
+fn under(it: &CaseRow, language: Language) -> String {
+    if language == Language::Chinese {
+        format!("{} · {}", it.item.zh(), it.category.zh())
+    } else {
+        format!("{} · {}", it.item, it.category)
+    }
+}
+
+/// Every filter with its choices, the present one marked.
+fn selects(asked: &Asked, visitor: &Visitor) -> Vec<(&'static str, &'static str, Vec<Choice>)> {
+    let language = visitor.language;
+    let words = CasesWords::of(language);
+    let chinese = language == Language::Chinese;
+    let pick = |zh: &str, en: &str| if chinese { zh.to_owned() } else { en.to_owned() };
+    let choice = |present: &str, code: String, text: String| {
+        let chosen = present == code;
+        (code, text, chosen)
+    };
+    let with_any = |present: &str, rest: Vec<Choice>| {
+        let any = choice(present, String::new(), words.any.to_owned());
+        std::iter::once(any).chain(rest).collect::<Vec<_>>()
+    };
+    let provinces = ProvinceCode::all()
+        .filter(|it| visitor.sees().shows(Some(*it)))
+        .map(|it| choice(&asked.province, it.to_string(), tiles::name(it, language).to_owned()));
+    let stages = CaseStage::ALL
+        .map(|it| choice(&asked.stage, it.code().into(), stage_name(it, language).into()));
+    let items =
+        Item::ALL.iter().map(|it| choice(&asked.item, it.code().into(), pick(it.zh(), it.code())));
+    let categories = Category::ALL
+        .iter()
+        .map(|it| choice(&asked.category, it.code().into(), pick(it.zh(), it.code())));
+    let channels = Channel::ALL
+        .iter()
+        .map(|it| choice(&asked.channel, it.code().into(), pick(it.zh(), it.code())));
+    let only = [("open", words.open), ("overdue", words.overdue), ("ended", words.ended)]
+        .map(|it| choice(&asked.only, it.0.into(), it.1.into()));
+    let present = if asked.order.is_empty() { "oldest" } else { &asked.order };
+    let orders = [("oldest", words.oldest), ("newest", words.newest)]
+        .map(|it| choice(present, it.0.into(), it.1.into()));
+    vec![
+        ("only", words.only, with_any(&asked.only, only.into())),
+        ("province", words.province, with_any(&asked.province, provinces.collect())),
+        ("stage", words.stage, with_any(&asked.stage, stages.into())),
+        ("item", words.item, with_any(&asked.item, items.collect())),
+        ("category", words.category, with_any(&asked.category, categories.collect())),
+        ("channel", words.channel, with_any(&asked.channel, channels.collect())),
+        ("order", words.order, orders.into()),
+    ]
+}
+
+pub(super) async fn csv(
+    State(rooms): State<Rooms>,
+    Extension(visitor): Extension<Visitor>,
+    given: Given,
+) -> Response {
+    match table(&rooms, &visitor, given).await {
+        Ok(text) => {
+            let name = "attachment; filename=\"cases.csv\"";
+            let kind = "text/csv; charset=utf-8";
+            let headers = [(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, name)];
+            (headers, Body::from(text)).into_response()
+        }
+        Err(problem) => Refused(visitor, problem).into_response(),
+    }
+}
+
+/// Read a page at a time, so that no reader stays long.
+async fn table(rooms: &Rooms, visitor: &Visitor, given: Given) -> Result<String, Problem> {
+    let Query(asked) = given.map_err(|_| Problem::new("bad-parameter"))?;
+    let (filter, order) = (asked.filter(visitor)?, asked.order()?);
+    let mut sheet = sheet::Csv::new(&[
+        "办件号 case",
+        "事项 item",
+        "类别 category",
+        "渠道 channel",
+        "省份 province",
+        "发证机关 authority",
+        "状态 state",
+        "结果 outcome",
+        "提交 submitted",
+        "受理期限 acceptance due",
+        "受理 accepted",
+        "办结期限 completion due",
+        "结束 ended",
+        "受理超期 acceptance overdue",
+        "办结超期 completion overdue",
+        "国家平台号 national number",
+    ]);
+    let mut after = None;
+    while sheet.rows() < SHEET_ROWS_MAX {
+        let narrowed = filter.clone();
+        let page = rooms.aside(move |views| views.cases_in(&narrowed, order, after, 500)).await?;
+        for it in &page.rows {
+            sheet.row(&cells(it));
+        }
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    Ok(sheet.text())
+}
+
+fn cells(it: &CaseRow) -> [String; 16] {
+    let moment = |it: Option<jiff::Timestamp>| it.map(shanghai).unwrap_or_default();
+    let yes = |it: bool| if it { "是" } else { "" }.to_owned();
+    [
+        it.number.to_string(),
+        it.item.zh().to_owned(),
+        it.category.zh().to_owned(),
+        it.channel.zh().to_owned(),
+        it.province.map(|it| it.name().to_owned()).unwrap_or_default(),
+        it.authority_name.clone(),
+        stage_name(it.stage, Language::Chinese).to_owned(),
+        it.outcome.map(|it| it.zh().to_owned()).unwrap_or_default(),
+        shanghai(it.submitted_at),
+        it.acceptance_due.day.to_string(),
+        moment(it.accepted_at),
+        it.completion_due.as_ref().map(|it| it.day.to_string()).unwrap_or_default(),
+        moment(it.ended_at),
+        yes(it.acceptance_overdue),
+        yes(it.completion_overdue),
+        it.client_reference.clone().unwrap_or_default(),
+    ]
+}

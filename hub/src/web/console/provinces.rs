@@ -1,0 +1,344 @@
+//! The league table as the quarterly evaluation wants it, and one province's page with what an operator may do there.
+
+use askama::Template;
+use axum::extract::{Extension, Path, State};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use events::envelope::Actor;
+use events::ids::ProvinceCode;
+use events::province::MaintenanceDeclared;
+use hub_core::province::ProvinceCommand;
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::form::Posted;
+use super::shell::{Refused, Shell, shanghai, told};
+use super::tiles::{self, Light, grouped};
+use super::words::words;
+use super::{May, Visitor};
+use crate::problem::Problem;
+use crate::registrar::{Answer, Ask, What};
+use crate::views::reader::{CaseFilter, Order};
+use crate::views::rows::Pressure;
+use crate::web::Rooms;
+use crate::web::api::admin::note;
+use crate::web::api::provinces;
+use crate::web::api::told::Province;
+use crate::words::Language;
+
+/// How many of the oldest open cases one province's page shows.
+const OLDEST_ROWS: usize = 10;
+
+words! { ProvinceWords:
+    title: "省份", "Provinces";
+    rule: "指标口径：交办运函〔2022〕1599号季度评价；按枢纽记录时间判定", "as the quarterly evaluation (交办运函〔2022〕1599号) counts; judged by the hub's recorded moment";
+    province: "省份", "province";
+    link: "连接", "link";
+    received: "接收", "received";
+    open: "在途", "open";
+    completed: "办结", "completed";
+    success: "通过率", "approved";
+    on_time: "按时率", "on time";
+    late: "迟报", "reported late";
+    overdue: "超期", "overdue";
+    correction: "补正率", "corrections";
+    declined: "不予受理", "declined";
+    returned: "退回", "returned";
+    median: "中位用时（小时）", "median hours";
+    heard: "最近来讯", "last heard";
+    none: "–", "–";
+    now: "当前", "Now";
+    oldest: "最早的在途办件", "Oldest open cases";
+    all_cases: "全部办件", "all cases";
+    no_open: "没有在途办件", "no open cases";
+    reasons: "常见原因", "Frequent reasons";
+    blame: "迟延归属", "Where the time went";
+    blame_hub: "枢纽", "hub";
+    blame_transit: "传输", "transit";
+    blame_adapter: "适配器", "adapter";
+    blame_desk: "省级经办", "desk";
+    blame_applicant: "申请人", "applicant";
+    keys: "登记的密钥", "Keys that count";
+    soon: "临期", "due soon";
+    silent: "未签收", "not signed for";
+    deeds: "处理", "What can be done";
+    pause: "暂停转办", "pause";
+    pause_note: "暂停后不再下发新办件，仍接收该省报告；时限照常计算", "nothing new is sent; reports are still taken; due days do not move";
+    resume: "恢复转办", "resume";
+    maintenance: "登记停机维护", "declare maintenance";
+    from: "开始（上海时间）", "from (Shanghai time)";
+    until: "结束（上海时间）", "until (Shanghai time)";
+    reason: "原因", "reason";
+    declared: "已登记的维护", "Declared maintenance";
+    save: "提交并记录", "do it and record it";
+}
+
+struct Row {
+    code: String,
+    name: &'static str,
+    shape: &'static str,
+    light: &'static str,
+    cells: Vec<String>,
+    heard: String,
+}
+
+#[derive(Template)]
+#[template(path = "console/provinces.html")]
+struct Provinces {
+    shell: Shell,
+    words: &'static ProvinceWords,
+    heads: Vec<&'static str>,
+    rows: Vec<Row>,
+}
+
+pub(super) async fn list(
+    State(rooms): State<Rooms>,
+    Extension(visitor): Extension<Visitor>,
+) -> Response {
+    let made = async {
+        let words = ProvinceWords::of(visitor.language);
+        let table = provinces::table(&rooms).await?.provinces;
+        let pressures = pressures(&rooms).await?;
+        let seen = table.iter().filter(|it| visitor.sees().shows(Some(it.code)));
+        Ok(Provinces {
+            rows: seen.map(|it| row(&rooms, it, &pressures, visitor.language)).collect(),
+            shell: Shell::of(&rooms, &visitor).await?,
+            words,
+            heads: columns(words).map(|it| it.0).into(),
+        })
+    };
+    told(&visitor, made.await)
+}
+
+/// What presses in each province now.
+pub(super) async fn pressures(rooms: &Rooms) -> Result<Vec<Pressure>, Problem> {
+    let (now, today) = (rooms.clock.now(), rooms.clock.today());
+    let soon = rooms.registrar.rules().calendar.due(today, 1).day;
+    rooms.aside(move |views| views.pressures(now, today, soon)).await
+}
+
+fn share(part: u64, whole: u64) -> String {
+    if whole == 0 {
+        "–".to_owned()
+    } else {
+        format!("{:.1}%", part as f64 * 100.0 / whole as f64)
+    }
+}
+
+type Column = (&'static str, fn(&Province) -> String);
+
+fn columns(words: &'static ProvinceWords) -> [Column; 11] {
+    [
+        (words.received, |it| grouped(it.received)),
+        (words.open, |it| grouped(it.open)),
+        (words.completed, |it| grouped(it.completed_approved + it.completed_denied)),
+        (words.success, |it| {
+            share(it.completed_approved, it.completed_approved + it.completed_denied + it.declined)
+        }),
+        (words.on_time, |it| share(it.on_time, it.on_time + it.reported_late + it.overdue)),
+        (words.late, |it| grouped(it.reported_late)),
+        (words.overdue, |it| grouped(it.overdue)),
+        (words.correction, |it| share(it.corrections, it.received)),
+        (words.declined, |it| grouped(it.declined)),
+        (words.returned, |it| grouped(it.returned)),
+        (words.median, |it| {
+            it.median_hours.map_or_else(|| "–".to_owned(), |it| format!("{it:.1}"))
+        }),
+    ]
+}
+
+fn pressure_of(pressures: &[Pressure], code: ProvinceCode) -> Pressure {
+    let found = pressures.iter().find(|it| it.province == code);
+    found.map_or_else(|| Pressure::none(code), Clone::clone)
+}
+
+fn row(rooms: &Rooms, it: &Province, pressures: &[Pressure], language: Language) -> Row {
+    let away = tiles::is_away(&rooms.membership.province(it.code), rooms.clock.now());
+    let light = Light::of(it, away, &pressure_of(pressures, it.code));
+    Row {
+        code: it.code.to_string(),
+        name: tiles::name(it.code, language),
+        shape: light.shape(),
+        light: light.word(language),
+        cells: columns(ProvinceWords::of(language)).iter().map(|column| column.1(it)).collect(),
+        heard: it.last_heard_at.map_or_else(|| "–".to_owned(), shanghai),
+    }
+}
+
+struct OldCase {
+    number: String,
+    mark: &'static str,
+    stage: &'static str,
+    submitted: String,
+    due: String,
+}
+
+#[derive(Template)]
+#[template(path = "console/province.html")]
+struct OneProvince {
+    shell: Shell,
+    words: &'static ProvinceWords,
+    code: String,
+    name: &'static str,
+    light: &'static str,
+    mark: &'static str,
+    figures: Vec<(&'static str, String)>,
+    oldest: Vec<OldCase>,
+    reasons: Vec<(String, u64)>,
+    blame: Vec<(&'static str, u64)>,
+    keys: Vec<(String, String)>,
+    declared: Vec<String>,
+    paused: bool,
+    may_act: bool,
+}
+
+pub(super) async fn one(
+    State(rooms): State<Rooms>,
+    Extension(visitor): Extension<Visitor>,
+    Path(code): Path<String>,
+) -> Response {
+    told(&visitor, page(&rooms, &visitor, &code).await)
+}
+
+fn code_of(visitor: &Visitor, given: &str) -> Result<ProvinceCode, Problem> {
+    let code: ProvinceCode = given.parse().map_err(|_| Problem::new("not-found"))?;
+    if visitor.sees().shows(Some(code)) { Ok(code) } else { Err(Problem::new("not-found")) }
+}
+
+async fn page(rooms: &Rooms, visitor: &Visitor, given: &str) -> Result<OneProvince, Problem> {
+    let code = code_of(visitor, given)?;
+    let language = visitor.language;
+    let words = ProvinceWords::of(language);
+    let table = provinces::table(rooms).await?.provinces;
+    let it = table.iter().find(|it| it.code == code).ok_or_else(|| Problem::new("not-found"))?;
+    let pressure = pressure_of(&pressures(rooms).await?, code);
+    let membership = rooms.membership.province(code);
+    let away = tiles::is_away(&membership, rooms.clock.now());
+    let light = Light::of(it, away, &pressure);
+    let filter = CaseFilter { province: Some(code), open: Some(true), ..CaseFilter::default() };
+    let oldest =
+        rooms.aside(move |views| views.cases_in(&filter, Order::Oldest, None, OLDEST_ROWS)).await?;
+    let mut figures: Vec<_> =
+        columns(words).iter().map(|column| (column.0, column.1(it))).collect();
+    figures.push((words.soon, grouped(pressure.soon)));
+    figures.push((words.silent, grouped(pressure.silent)));
+    figures.push((words.heard, it.last_heard_at.map_or_else(|| "–".to_owned(), shanghai)));
+    Ok(OneProvince {
+        shell: Shell::of(rooms, visitor).await?,
+        words,
+        code: code.to_string(),
+        name: if language == Language::Chinese { code.name() } else { code.name_en() },
+        light: light.word(language),
+        mark: mark(light),
+        figures,
+        oldest: oldest.rows.iter().map(|it| old_case(it, language)).collect(),
+        reasons: it
+            .top_reasons
+            .iter()
+            .map(|it| {
+                let chinese = language == Language::Chinese;
+                let word = if chinese { it.what.zh() } else { it.what.code() };
+                (word.to_owned(), it.count)
+            })
+            .collect(),
+        blame: it.blame.iter().map(|it| (blame(it.what, words), it.count)).collect(),
+        keys: membership
+            .keys
+            .values()
+            .map(|it| (it.key_id.clone(), it.algorithm.clone()))
+            .collect(),
+        declared: membership
+            .maintenance
+            .iter()
+            .rev()
+            .take(5)
+            .map(|it| format!("{} – {}: {}", shanghai(it.from), shanghai(it.until), it.reason))
+            .collect(),
+        paused: membership.paused,
+        may_act: visitor.is() == May::OPERATOR && membership.enrolled,
+    })
+}
+
+fn mark(light: Light) -> &'static str {
+    match light {
+        Light::Online => "good",
+        Light::Silent => "late",
+        Light::Paused | Light::Maintenance => "soon",
+        Light::NotConnected => "",
+    }
+}
+
+fn blame(code: &str, words: &ProvinceWords) -> &'static str {
+    match code {
+        "hub" => words.blame_hub,
+        "transit" => words.blame_transit,
+        "adapter" => words.blame_adapter,
+        "desk" => words.blame_desk,
+        _ => words.blame_applicant,
+    }
+}
+
+fn old_case(it: &crate::views::rows::CaseRow, language: Language) -> OldCase {
+    OldCase {
+        number: it.number.to_string(),
+        mark: super::case::stage_mark(it),
+        stage: super::case::stage_name(it.stage, language),
+        submitted: shanghai(it.submitted_at),
+        due: it.due_now().map_or_else(|| "–".to_owned(), |it| it.day.to_string()),
+    }
+}
+
+/// One form for all three.
+#[derive(Deserialize)]
+pub(super) struct Deed {
+    deed: String,
+    #[serde(default)]
+    reason: String,
+    #[serde(default)]
+    from: String,
+    #[serde(default)]
+    until: String,
+}
+
+pub(super) async fn act(
+    State(rooms): State<Rooms>,
+    Path(code): Path<String>,
+    Posted(visitor, given): Posted<Deed>,
+) -> Response {
+    match done(&rooms, &visitor, &code, given).await {
+        Ok(()) => Redirect::to(&format!("/provinces/{code}")).into_response(),
+        Err(problem) => Refused(visitor, problem).into_response(),
+    }
+}
+
+async fn done(rooms: &Rooms, visitor: &Visitor, code: &str, given: Deed) -> Result<(), Problem> {
+    let province = code_of(visitor, code)?;
+    let operator = visitor.account()?.name.clone();
+    let command = match given.deed.as_str() {
+        "pause" => ProvinceCommand::Pause {
+            operator: operator.clone(),
+            reason: note(given.reason, "/reason")?,
+        },
+        "resume" => ProvinceCommand::Resume { operator: operator.clone() },
+        "maintenance" => ProvinceCommand::DeclareMaintenance(MaintenanceDeclared {
+            from: moment(&given.from, "/from")?,
+            until: moment(&given.until, "/until")?,
+            reason: note(given.reason, "/reason")?,
+        }),
+        _ => return Err(Problem::at("unknown-value", "/deed")),
+    };
+    let what = What::Province { province, command };
+    let actor = Actor::Operator(operator);
+    let ask = Ask { actor, occurred_at: rooms.clock.now(), caused_by: None, what };
+    match rooms.registrar.ask(ask).await? {
+        Answer::Recorded(_) | Answer::NothingNew(_) => Ok(()),
+        Answer::Refused(refusal) => Err(refusal.into()),
+    }
+}
+
+/// `2026-03-02T08:00`, as a browser's field has it, in Shanghai.
+fn moment(given: &str, pointer: &str) -> Result<Timestamp, Problem> {
+    let bad = || Problem::at("bad-moment", pointer);
+    let civil: jiff::civil::DateTime = given.parse().map_err(|_| bad())?;
+    let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(8));
+    civil.to_zoned(zone).map(|it| it.timestamp()).map_err(|_| bad())
+}
