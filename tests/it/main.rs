@@ -25,3 +25,4 @@ mod simulation;
 mod tidy;
 mod travel;
 mod vectors;
+mod zoo;

@@ -14,3 +14,4 @@ pub mod raw_nats;
 pub mod script;
 pub mod simulation;
 pub mod stage;
+pub mod zoo;

@@ -18,6 +18,7 @@ SIGNATURE_BYTES_MAX = 512
 SEALED_TEXT_CHARACTERS_MAX = 8 * 1024
 HPKE = "hpke-x25519-hkdf-sha256-aes256gcm"
 PREFIX = "cn.gov.mot.hub."
+UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 WORK_KINDS = ("case", "correction", "withdrawal")
 
 
@@ -155,6 +156,15 @@ def read(payload, signature, identity):
         if kind != expected or not known or not isinstance(data["epoch"], int):
             raise ValueError
         province, origin = data["province"], data["origin"]
+        # What is kept and repeated must be what it says: a UUID, a fingerprint.
+        if kind == "receipts":
+            named = [it[name] for it in data["receipts"] for name in ("report", "case")]
+        else:
+            named = [data["case"], data["request"]]
+            if not re.fullmatch(r"[0-9a-f]{64}", data["digest"]):
+                raise ValueError
+        if not all(re.fullmatch(UUID, it) for it in named):
+            raise ValueError
     except (KeyError, TypeError, ValueError, AttributeError):
         raise Distrust("unreadable") from None
     if province != identity.province:
