@@ -5,7 +5,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use events::case::CaseResult;
-use events::ids::{CaseId, CaseNumber, ProvinceCode, ReportId, RequestId};
+use events::feedback::{ClockVerdict, Ending, Feedback, Timeliness};
+use events::ids::{CaseId, CaseNumber, EventId, ProvinceCode, ReportId, RequestId};
 use events::proof::Hash;
 use events::proof::seal::SealedTo;
 use events::report::{News, Report, ReportMessage};
@@ -192,6 +193,41 @@ fn receipts_of_both_kinds_fit_their_schemas() {
         digest: Hash([7; 32]),
     };
     check("receipt", &serde_json::to_vec(&receipt).unwrap());
+}
+
+#[test]
+fn feedback_as_the_hub_writes_it_fits_its_schema() {
+    let clock = || ClockVerdict { due: due(), verdict: Timeliness::ReportedLate };
+    let endings = [
+        Ending::Approved,
+        Ending::Denied,
+        Ending::Declined,
+        Ending::Withdrawn,
+        Ending::CorrectionLapsed,
+    ];
+    for ending in endings {
+        let told = ending != Ending::Withdrawn;
+        let feedback = Feedback {
+            origin: "hub.test/schemas".into(),
+            case: case(),
+            number: CaseNumber::of(case(), date(2026, 2, 13)),
+            client_reference: told.then(|| "YSFW-1".into()),
+            item: Item::Renewal,
+            category: Category::Passenger,
+            province: told.then_some(ProvinceCode::new(66).unwrap()),
+            ending,
+            acceptance_number: told.then(|| "受-7".into()),
+            decision_number: told.then(|| "决-7".into()),
+            reasons: if told { Reason::ALL.to_vec() } else { Vec::new() },
+            result: CaseResult::default(),
+            acceptance: told.then(clock),
+            completion: told.then(clock),
+            recorded_at: now(),
+            position: 7,
+            text: told.then(|| "照片不合格".into()),
+        };
+        check("feedback", &wire::feedback_to_bytes(EventId(Uuid::from_u128(5)), &feedback));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
