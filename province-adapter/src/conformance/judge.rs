@@ -295,6 +295,10 @@ pub(crate) fn attempt(
 ) {
     let Ok(report) = wire::report_from_bytes(bytes) else { return };
     let (id, case) = (report.id, report.report.case);
+    if message_id.is_none() {
+        let seen = format!("report {id} came without the header");
+        book.blame(now, "no-message-id", Some(case), seen);
+    }
     if let Some(message_id) = message_id
         && !book.message_ids.insert(message_id.to_owned())
     {

@@ -131,7 +131,8 @@ impl Stage {
                     Some(Posted::Work { case, bad: false }) => ("never-acknowledges", Some(case)),
                     Some(Posted::Receipts(_)) | None => ("never-acknowledges", None),
                 };
-                let connected = book.life > 0 && !book.acknowledged.is_empty();
+                let heard = !book.acknowledged.is_empty() || !book.reports.is_empty();
+                let connected = book.life > 0 && heard;
                 if connected || finding == "chokes-on-bad-work" {
                     book.blame(now, finding, case, format!("message {sequence} of the stream"));
                 }

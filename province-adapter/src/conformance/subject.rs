@@ -5,6 +5,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::process::{Child, Command};
 
@@ -12,6 +13,10 @@ use super::KitError;
 
 /// Lines of the adapter's own output that a finding repeats.
 const LOG_LINES_TOLD: usize = 8;
+/// How long a killed adapter may take to be gone.
+const GONE_WAIT_MAX: Duration = Duration::from_secs(5);
+/// How often that is looked at.
+const GONE_LOOK_PAUSE: Duration = Duration::from_millis(5);
 /// Most characters of one of those lines.
 const LOG_LINE_CHARACTERS_MAX: usize = 200;
 
@@ -29,11 +34,13 @@ pub(crate) struct Subject {
     start: Start,
     folder: PathBuf,
     child: Mutex<Option<Child>>,
+    /// Killed and perhaps not gone yet: it may still hold the locks of its store.
+    dying: Mutex<Option<Child>>,
 }
 
 impl Subject {
     pub(crate) fn new(start: Start, folder: PathBuf) -> Self {
-        Self { start, folder, child: Mutex::new(None) }
+        Self { start, folder, child: Mutex::new(None), dying: Mutex::new(None) }
     }
 
     /// Whether the kit may kill it and start it again.
@@ -48,6 +55,7 @@ impl Subject {
         if matches!(child.as_mut().map(Child::try_wait), Some(Ok(None))) {
             return Ok(());
         }
+        self.wait_until_gone();
         let command = command.replace("{config}", &self.folder.display().to_string());
         let failed = |source| KitError::Start { command: command.clone(), source };
         let log = File::options().create(true).append(true).open(self.log()).map_err(failed)?;
@@ -81,8 +89,18 @@ impl Subject {
                 std::thread::spawn(move || sh.wait());
             });
         }
-        tokio::spawn(async move { it.wait().await });
+        *self.dying.lock().unwrap_or_else(PoisonError::into_inner) = Some(it);
         killed
+    }
+
+    /// A killed process is gone in a moment; on a busy machine the moment is longer than a start.
+    fn wait_until_gone(&self) {
+        let dying = self.dying.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(mut dying) = dying else { return };
+        let give_up = Instant::now() + GONE_WAIT_MAX;
+        while matches!(dying.try_wait(), Ok(None)) && Instant::now() < give_up {
+            std::thread::sleep(GONE_LOOK_PAUSE);
+        }
     }
 
     /// How it ended, if it did so by itself since the last look.
