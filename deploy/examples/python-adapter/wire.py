@@ -123,7 +123,7 @@ def open_personal(work, seal_keys):
         private = seal_keys[sealed["key_id"]]
         plain = hpke_open(private, parts[0], HPKE.encode(), context.encode(), parts[1])
         personal = json.loads(plain)
-        if len(unb64(personal["reply_key"])) != 32:
+        if len(unb64(personal["reply_key"])) != 32 or not isinstance(personal["applicant"], dict):
             raise ValueError
         return personal
     except (KeyError, TypeError, ValueError, InvalidTag):
