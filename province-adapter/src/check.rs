@@ -11,7 +11,7 @@ use events::proof::{seal, signature};
 use crate::clock::Clock;
 use crate::config::{Config, Office};
 use crate::connection;
-use crate::office::pull;
+use crate::office::{http, pull};
 use crate::store::{StoreError, open_to_look};
 
 /// For the broker's answer.
@@ -70,6 +70,7 @@ async fn office(config: &Config) -> Vec<Line> {
     let mut lines = vec![line("代码对照 the office's codes", Ok(codes))];
     match &config.office {
         Office::Simulated(_) | Office::Obedient => {}
+        Office::Http(settings) => lines.extend(http::check(settings).await),
         Office::Pull(settings) => lines.extend(pull::check(settings).await),
     }
     lines

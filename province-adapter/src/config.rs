@@ -17,7 +17,7 @@ use crate::conformance::instruction::SANDBOX_ORIGIN_PREFIX;
 use crate::keys::{self, Identity, KeyError};
 use crate::limits::{self, Limits, LimitsFile};
 use crate::office::codes::Codes;
-use crate::office::{pull, settings};
+use crate::office::{http, pull, settings};
 use crate::outbox::Pace;
 
 /// The file cannot be used. The texts are for whoever writes it.
@@ -114,6 +114,8 @@ pub enum Office {
     Simulated(settings::Settings),
     /// It fetches its work over HTTP.
     Pull(pull::settings::Settings),
+    /// Its own service is sent the work.
+    Http(Box<http::settings::Settings>),
     /// The one that does what a test case says; only in a sandbox.
     Obedient,
 }
@@ -136,6 +138,8 @@ struct File {
     simulated: settings::Settings,
     #[serde(default)]
     pull: pull::settings::Settings,
+    #[serde(default)]
+    http: http::settings::Settings,
     time_lapse: Option<TimeLapse>,
 }
 
@@ -285,6 +289,10 @@ fn office(file: &File, folder: &Path, problems: &mut Vec<String>) -> Option<Offi
     problems.extend(file.pull.problems());
     match file.office.as_str() {
         "simulated" => Some(Office::Simulated(file.simulated.clone())),
+        "http" => {
+            problems.extend(file.http.problems());
+            Some(Office::Http(Box::new(file.http.clone().in_folder(folder))))
+        }
         "pull" => Some(Office::Pull(file.pull.clone().in_folder(folder))),
         "obedient" if file.origin.starts_with(SANDBOX_ORIGIN_PREFIX) => Some(Office::Obedient),
         "obedient" => {
@@ -365,6 +373,23 @@ mod tests {
             assert!(text.contains(right), "the example lacks {right}");
             let told = problems(&text.replace(right, wrong));
             assert!(told.contains(named), "{wrong}: {told}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_example_of_an_office_with_a_service_of_its_own_would_run() {
+        let text = example().replace("office = \"simulated\"", "office = \"http\"");
+        let soap = text
+            .replace("examples/http-office/work.json", "examples/http-office/submit.xml")
+            .replace(
+                "# template_file = \"examples/http-office/query.xml",
+                "template_file = \"examples/http-office/query.xml",
+            );
+        for text in [text, soap] {
+            let given = Config::parse(&text, Path::new("x"), Path::new("../deploy")).unwrap();
+            let Office::Http(settings) = given.office else { panic!("the office's service") };
+            let lines = http::check(&settings).await;
+            assert!(lines[0].fine && lines[1].fine, "{lines:?}");
         }
     }
 

@@ -13,6 +13,7 @@ use province_adapter::check;
 use province_adapter::config::{Config, Office};
 use province_adapter::conformance::command::Certify;
 use province_adapter::office::OfficeSystem;
+use province_adapter::office::http::HttpOffice;
 use province_adapter::office::obedient::ObedientOffice;
 use province_adapter::office::pull::PullOffice;
 use province_adapter::office::simulated::SimulatedOffice;
@@ -92,6 +93,12 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         Office::Simulated(settings) => {
             let office = SimulatedOffice::new(settings.clone(), adapter.reporter())
                 .context("the simulated office has no hours")?;
+            work(adapter, &office, office.run()).await
+        }
+        Office::Http(settings) => {
+            let (settings, codes) = (settings.as_ref().clone(), Arc::clone(&config.codes));
+            let office = HttpOffice::open(settings, codes, adapter.reporter()).await;
+            let office = office.context("cannot prepare for the office's service")?;
             work(adapter, &office, office.run()).await
         }
         Office::Pull(settings) => {

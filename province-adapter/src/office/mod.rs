@@ -9,6 +9,7 @@ pub mod codes;
 pub mod desk;
 mod fate;
 mod hours;
+pub mod http;
 mod news;
 pub mod obedient;
 mod plan;

@@ -47,6 +47,16 @@ pub(crate) fn read(map: Map<String, Value>, codes: &Codes) -> Result<Said, Fault
     let mut fields = Fields { at: String::new(), map, codes };
     let kind = fields.need("kind")?;
     let kind = codes.answer_of(&kind).map_err(|it| fields.code("kind", &it))?;
+    read_as(kind, fields.map, codes)
+}
+
+/// The same where the kind is known already.
+pub(crate) fn read_as(
+    kind: AnswerKind,
+    map: Map<String, Value>,
+    codes: &Codes,
+) -> Result<Said, Fault> {
+    let mut fields = Fields { at: String::new(), map, codes };
     let request = fields.parsed("request", "must be the `request` of the work")?;
     let decided_at = fields.parsed::<Timestamp>(
         "decided_at",
