@@ -7,6 +7,7 @@
 //! 3. [`report`]: what a province can tell us, [`work`]: what we hand to a province, and
 //!    [`feedback`]: what a national system is told in the end.
 //! 4. [`province`], [`reference`], [`keeping`]: membership, published rules, the log itself.
+//!    [`enrolment`]: how a province joins on paper.
 //! 5. [`envelope`]: an event as it is proposed and as the log holds it.
 //! 6. [`wire`]: CloudEvents JSON in and out. [`subjects`]: every NATS name, once.
 //! 7. [`proof`]: the chain, the signatures, the seals; [`personal`]: what must not stand in clear.
@@ -16,6 +17,7 @@
 #![warn(missing_docs)]
 
 pub mod case;
+pub mod enrolment;
 pub mod envelope;
 pub mod feedback;
 pub mod ids;

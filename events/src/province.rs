@@ -86,6 +86,24 @@ pub struct KeyRevoked {
     pub reason: String,
 }
 
+/// A key counts only until a moment: the overlap of a rotation has an end. `KeyRevoked` follows then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyExpirySet {
+    /// Which.
+    pub key_id: String,
+    /// Until when.
+    pub until: Timestamp,
+}
+
+/// The province left. None of its keys counts any more, nothing is forwarded; what is on record stays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProvinceLeft {
+    /// Who recorded it.
+    pub operator: String,
+    /// Why.
+    pub reason: String,
+}
+
 event_enum! {
     /// What can happen to a province's membership and keys.
     ProvinceEvent {
@@ -96,5 +114,7 @@ event_enum! {
         AdapterCertified = "province.adapter-certified.v1",
         KeyRegistered = "province.key-registered.v1",
         KeyRevoked = "province.key-revoked.v1",
+        KeyExpirySet = "province.key-expiry-set.v1",
+        ProvinceLeft = "province.left.v1",
     }
 }

@@ -175,11 +175,30 @@ const EVENTS: &[(&str, &str, &str)] = &[
     ),
 ];
 
+/// What came with the changing of keys and with leaving: `tests/golden/v1-membership.jsonl`.
+const MEMBERSHIP: &[(&str, &str, &str)] = &[
+    EVENTS[0],
+    ("province-22", "province.enrolled.v1", r#"{"operator":"li"}"#),
+    (
+        "province-22",
+        "province.key-registered.v1",
+        r#"{"key_id":"22-sign-1","purpose":"sign","algorithm":"ed25519","public_key":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#,
+    ),
+    (
+        "province-22",
+        "province.key-expiry-set.v1",
+        r#"{"key_id":"22-sign-1","until":"2026-12-31T16:00:00Z"}"#,
+    ),
+    ("province-22", "province.left.v1", r#"{"operator":"li","reason":"merged"}"#),
+    ("province-22", "province.enrolled.v1", r#"{"operator":"li"}"#),
+];
+
 fn main() -> anyhow::Result<()> {
     let target = std::env::args().nth(1).unwrap_or_else(|| "tests/golden/v1.jsonl".to_owned());
+    let events = if target.contains("membership") { MEMBERSHIP } else { EVENTS };
     let mut log = MemoryLog::new(ORIGIN);
     let mut versions = std::collections::HashMap::<StreamName, u64>::new();
-    for (number, row) in (1..).zip(EVENTS) {
+    for (number, row) in (1..).zip(events) {
         let mut envelope = event(number, row)?;
         if row.1 == "case.submitted.v1" {
             envelope.sealed = Some(vec![1, 0, 255, 7]);

@@ -8,7 +8,9 @@ use events::time_lapse::TimeLapse;
 use serde::Deserialize;
 
 use crate::callers::{Callers, ClientConfig};
+use crate::enrolment::broker::ServerConfig;
 use crate::listen::ListenConfig;
+use crate::nats::release::Release;
 use crate::telemetry::TelemetryConfig;
 
 /// The hub's settings. `deploy/hub.example.toml` lists each with its default.
@@ -80,6 +82,12 @@ pub struct Broker {
     pub url: String,
     /// The hub's nkey seed.
     pub nkey_seed_file: PathBuf,
+    /// What provinces are told to connect to; without it, `url`.
+    #[serde(default)]
+    pub public_urls: Vec<String>,
+    /// The server's configuration, if the hub keeps it; without it somebody does by hand.
+    #[serde(default)]
+    pub server: Option<ServerConfig>,
     /// Most reports a second that are taken from one province.
     #[serde(default = "default_reports_per_second")]
     pub reports_per_second_max: NonZeroU32,
@@ -123,6 +131,15 @@ pub enum ConfigError {
 /// Largest configuration that is read, in bytes.
 const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
 
+impl Broker {
+    /// The server whose configuration the hub keeps, and its version.
+    pub fn kept_server(&self) -> Option<(ServerConfig, Release)> {
+        let server = self.server.clone()?;
+        let release = server.release.parse().ok()?;
+        Some((server, release))
+    }
+}
+
 impl Config {
     /// Reads and checks a file; relative paths in it are relative to its folder.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
@@ -152,6 +169,11 @@ impl Config {
         }
         if let Some(place) = &mut config.http.address_file {
             *place = folder.join(&*place);
+        }
+        if let Some(server) = &mut config.broker.server {
+            for place in [Some(&mut server.config_file), server.pid_file.as_mut()] {
+                place.into_iter().for_each(|it| *it = folder.join(&*it));
+            }
         }
         let problems = config.problems();
         if problems.is_empty() { Ok(config) } else { Err(ConfigError::Problems(problems)) }
@@ -210,6 +232,13 @@ impl Config {
             self.http.limits.connections_max > 0,
             "`http.limits.connections_max` must be above 0".into(),
         );
+        if let Some(server) = &self.broker.server {
+            check(
+                server.release.parse::<Release>().is_ok(),
+                "`broker.server.release` must be what `nats-server -v` prints".into(),
+            );
+            check(server.port > 0, "`broker.server.port` must be above 0".into());
+        }
         if let Some(lapse) = &self.time_lapse {
             check(
                 (1..=100_000).contains(&lapse.rate),

@@ -3,11 +3,12 @@
 //! Floors, top to bottom; a room names only rooms on lower floors:
 //!
 //! ```text
-//! 9  tests
-//! 8  main
-//! 7  cli
-//! 6  config
-//! 5  web  intake  router  deadline_watch  audit
+//! 10 tests
+//! 9  main
+//! 8  cli
+//! 7  config
+//! 6  web  intake  router  deadline_watch  audit
+//! 5  enrolment
 //! 4  answers
 //! 3  registrar  views
 //! 2  log  vault  quarantine  accounts  nats  reference
@@ -24,6 +25,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod deadline_watch;
+pub mod enrolment;
 pub mod intake;
 pub mod listen;
 pub mod log;

@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use crate::clock::Clock;
 use crate::conformance::instruction::SANDBOX_ORIGIN_PREFIX;
-use crate::keys::{self, Identity, KeyError};
+use crate::keys::{self, Identity, KeyError, OtherSealKeys};
 use crate::limits::{self, Limits, LimitsFile};
 use crate::office::codes::Codes;
 use crate::office::{http, pull, settings};
@@ -219,6 +219,7 @@ impl Config {
             sign_key_id: keys.sign_key_id.clone(),
             seal_key: BASE64.encode(keys::read_key(&keys.seal_key_file)?),
             seal_key_id: keys.seal_key_id.clone(),
+            other_seal_keys: OtherSealKeys::beside(&keys.seal_key_file),
             hub_key: keys.hub_key,
             hub_key_id: keys.hub_key_id.clone(),
         })

@@ -310,7 +310,7 @@ async fn send_due(shared: &Arc<Shared>, context: &Context) -> usize {
     let mut not_taken = Vec::new();
     for parcel in &parcels {
         let subject = subjects::report(shared.identity.province, &parcel.token);
-        match context.send_publish(subject, message(parcel)).await {
+        match context.send_publish(subject, message(shared, parcel)).await {
             Ok(answer) => answers.push(async move { (parcel.row, answer.await) }),
             Err(error) => {
                 debug!(report.id = %parcel.report, error = %error, "cannot publish");
@@ -329,11 +329,12 @@ async fn send_due(shared: &Arc<Shared>, context: &Context) -> usize {
     parcels.len()
 }
 
-fn message(parcel: &Parcel) -> PublishMessage {
+fn message(shared: &Shared, parcel: &Parcel) -> PublishMessage {
+    let signature = shared.identity.current_signature(&parcel.body, &parcel.signature);
     PublishMessage::build()
         .payload(parcel.body.clone().into())
         .header(subjects::MESSAGE_ID_HEADER, parcel.message_id.as_str())
-        .header(subjects::SIGNATURE_HEADER, parcel.signature.as_str())
+        .header(subjects::SIGNATURE_HEADER, signature)
         .header("Content-Type", events::wire::CONTENT_TYPE)
 }
 

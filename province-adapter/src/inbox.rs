@@ -10,7 +10,7 @@ use events::work::{PersonalPart, Receipts, Work, WorkKind};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, named_params, params};
 
-use crate::keys::{HubSignatureError, Identity, randomness};
+use crate::keys::{HubSignatureError, Identity, OpenError, randomness};
 use crate::outbox::{self, Draft, Ended, ReportError, id, signed};
 use crate::store::StoreError;
 
@@ -59,7 +59,11 @@ pub(crate) enum Distrust {
     StaleEpoch,
     /// A case or correction without a personal part.
     PersonalPartMissing,
-    /// The personal part is sealed to another key.
+    /// The personal part is sealed by an algorithm that this version does not know.
+    UnknownSealAlgorithm,
+    /// The personal part is sealed to a key that is not among the key files.
+    UnknownSealKey,
+    /// The personal part does not open with its key: it was changed, or belongs elsewhere.
     SealDoesNotOpen,
 }
 
@@ -76,6 +80,8 @@ impl Distrust {
             Self::WrongOrigin => "wrong-origin",
             Self::StaleEpoch => "stale-epoch",
             Self::PersonalPartMissing => "personal-part-missing",
+            Self::UnknownSealAlgorithm => "unknown-seal-algorithm",
+            Self::UnknownSealKey => "unknown-seal-key",
             Self::SealDoesNotOpen => "seal-does-not-open",
         }
     }
@@ -109,7 +115,11 @@ pub(crate) fn examine(identity: &Identity, letter: &Letter) -> Result<Content, D
     match content {
         ToProvince::Receipts(receipts) => Ok(Content::Receipts(receipts)),
         ToProvince::Work(work) => {
-            let personal = identity.open(&work).map_err(|_| Distrust::SealDoesNotOpen)?;
+            let personal = identity.open(&work).map_err(|it| match it {
+                OpenError::UnknownAlgorithm => Distrust::UnknownSealAlgorithm,
+                OpenError::UnknownKey => Distrust::UnknownSealKey,
+                OpenError::DoesNotOpen | OpenError::Unreadable => Distrust::SealDoesNotOpen,
+            })?;
             if personal.is_none() && work.kind != WorkKind::Withdrawal {
                 return Err(Distrust::PersonalPartMissing);
             }

@@ -14,6 +14,7 @@ pub mod clock;
 pub mod config;
 pub mod conformance;
 mod connection;
+pub mod enrol;
 mod inbox;
 pub mod keys;
 pub mod limits;

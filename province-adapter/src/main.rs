@@ -1,5 +1,7 @@
 //! The sidecar: `serve` runs until it is told to stop, `check` says whether it would, `status` looks.
 
+mod joining;
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -41,6 +43,12 @@ struct CommandLine {
 
 #[derive(Subcommand)]
 enum Role {
+    /// Make this province's keys, a request for the ministry and a draft configuration. 生成密钥与接入申请
+    Init(joining::Init),
+    /// Take the hub's answer: the configuration is ready then. 导入接入包
+    Join(joining::Join),
+    /// Make the next keys and a request for them; the adapter goes on meanwhile. 更换密钥
+    Rotate,
     /// Run until SIGTERM or SIGINT.
     Serve,
     /// Say in plain words whether it would run: 0 yes, 1 no, 2 the configuration is unusable.
@@ -63,6 +71,9 @@ async fn main() -> ExitCode {
         Err(problem) => return tell_error(&format!("`--log`: {problem}")),
     };
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    if let Some(ended) = joining::run(&command_line.role, &command_line.config) {
+        return ended;
+    }
     let role = match command_line.role {
         Role::Certify(certify) => return certify.run().await,
         role => role,
@@ -75,7 +86,9 @@ async fn main() -> ExitCode {
         Role::Serve => serve(&config).await.map(|()| true),
         Role::Check => check_all(&config).await,
         Role::Status { json } => status(&config, json),
-        Role::Certify(_) => return ExitCode::from(2),
+        Role::Certify(_) | Role::Init(_) | Role::Join(_) | Role::Rotate => {
+            return ExitCode::from(2);
+        }
     };
     match answer {
         Ok(true) => ExitCode::SUCCESS,

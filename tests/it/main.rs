@@ -11,6 +11,7 @@ mod conformance;
 mod console;
 mod contract;
 mod crash;
+mod enrolment;
 mod http;
 mod naive;
 mod odd_callers;

@@ -105,6 +105,11 @@ impl TestBroker {
         self.broker.url()
     }
 
+    /// The file that the server was started with.
+    pub fn config_file(&self) -> PathBuf {
+        self.folder.path().join("broker/nats.conf")
+    }
+
     /// The hub's connection, standing.
     pub async fn hub(&self) -> HubConnection {
         let mut hub = connect::connect(&self.url(), &self.hub_key).await.expect("a connection");
@@ -171,7 +176,8 @@ pub fn plan(
         province: *province,
         users: vec![keys.user.public().to_owned()],
     };
-    let store_bytes_max = StreamLimits::default().store_bytes(provinces.len());
+    // Room for all: more provinces may join later, and a running server cannot change it.
+    let store_bytes_max = StreamLimits::default().store_bytes(32);
     let provinces = provinces.iter().map(users).collect();
     BrokerPlan::loopback(release, hub_key.public(), provinces, store_bytes_max)
 }

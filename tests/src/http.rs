@@ -8,6 +8,8 @@ use ed25519_dalek::SigningKey;
 use hub::accounts::Accounts;
 use hub::callers::{Callers, ClientConfig, Role, token_hash};
 use hub::clock::Clock;
+use hub::enrolment::EnrolmentDesk;
+use hub::enrolment::broker::BrokerKeeper;
 use hub::intake::desk::Desk;
 use hub::intake::schema::Schemas;
 use hub::listen::{self, ListenConfig};
@@ -20,6 +22,7 @@ use hub::signer::Signer;
 use hub::telemetry::idle_counters;
 use hub::vault::{Vault, VaultConfig};
 use hub::views::membership::Membership;
+use hub::views::reader::ViewReader;
 use hub::views::runner::Views;
 use hub::wake::Wake;
 use hub::web::{self, Rooms, STREAMS_MAX};
@@ -73,8 +76,7 @@ impl HttpHub {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::manual("2026-02-13T01:30:00Z".parse().unwrap());
         let log = MemoryLog::new(ORIGIN);
-        let _epoch = log.epoch();
-        let readers = log.readers();
+        let (_epoch, readers) = (log.epoch(), log.readers());
         let wrapping_key_path = folder.path().join("wrapping.key");
         Vault::create_wrapping_key(&wrapping_key_path).unwrap();
         let keys_path = folder.path().join("keys.db");
@@ -120,8 +122,9 @@ impl HttpHub {
         };
         let strays = QuarantineConfig::new(folder.path().join("quarantine.db"));
         let rooms = Rooms {
-            registrar,
-            views: reader,
+            enrolment: enrolment(&registrar, &readers, &reader, &signing_key, clock.clone()),
+            registrar: registrar.clone(),
+            views: reader.clone(),
             readers: readers.clone(),
             membership,
             quarantine: Quarantine::open(strays).unwrap(),
@@ -184,6 +187,26 @@ impl HttpHub {
             }
         };
         tokio::time::timeout(PATIENCE, look).await.expect("the hub never said what was wanted")
+    }
+}
+
+/// Provinces join here, and no broker hears of it.
+fn enrolment(
+    registrar: &Registrar,
+    readers: &Readers,
+    views: &ViewReader,
+    key: &SigningKey,
+    clock: Clock,
+) -> EnrolmentDesk {
+    EnrolmentDesk {
+        registrar: registrar.clone(),
+        readers: readers.clone(),
+        views: views.clone(),
+        signer: Signer::new("hub-1", key.clone()),
+        origin: ORIGIN.into(),
+        broker_urls: vec!["nats://127.0.0.1:4222".to_owned()].into(),
+        clock,
+        keeper: Arc::new(BrokerKeeper::new(None, "nobody")),
     }
 }
 

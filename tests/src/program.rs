@@ -1,5 +1,7 @@
 //! The real executables, as somebody in a shell meets them: a folder, a configuration, signals, exit codes.
 
+pub mod joined;
+
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -111,6 +113,7 @@ pub struct HubFolder {
     folder: TempDir,
     hub_public: String,
     time_lapse: String,
+    made_at: jiff::Timestamp,
 }
 
 impl HubFolder {
@@ -127,9 +130,10 @@ impl HubFolder {
         keys::write_secret(&at("operator.token"), OPERATOR).expect("a token file");
         let sign = keys::read_signing_key(&at("hub.sign")).expect("a signing key");
         let hub_public = signature::public_key_text(&sign.verifying_key());
-        let time_lapse = time_lapse();
+        let made_at = Clock::real_now();
+        let time_lapse = time_lapse(made_at);
         std::fs::write(at("hub.toml"), configuration(url, &time_lapse)).expect("a configuration");
-        Self { folder, hub_public, time_lapse }
+        Self { folder, hub_public, time_lapse, made_at }
     }
 
     /// Of a hub that has no broker to talk to.
@@ -145,6 +149,24 @@ impl HubFolder {
     /// The same as text for a command line.
     pub fn text(&self, name: &str) -> String {
         self.at(name).to_str().expect("UTF-8").to_owned()
+    }
+
+    /// Adds to the configuration.
+    pub fn add(&self, text: &str) {
+        let file = self.at("hub.toml");
+        let known = std::fs::read_to_string(&file).expect("it is there");
+        std::fs::write(file, format!("{known}\n{text}")).expect("it is written");
+    }
+
+    /// The table that makes an adapter tell the hub's time.
+    pub fn time_lapse(&self) -> &str {
+        &self.time_lapse
+    }
+
+    /// What time the hub tells.
+    pub fn told_now(&self) -> jiff::Timestamp {
+        let start: jiff::Timestamp = TOLD_START.parse().expect("a moment");
+        start + Clock::real_now().duration_since(self.made_at)
     }
 
     /// The hub's public key.
@@ -241,8 +263,7 @@ fn enrolment(province: ProvinceCode, keys: &ProvinceKeys) -> Value {
 }
 
 /// As fast as it passes, but from another day on.
-fn time_lapse() -> String {
-    let now = Clock::real_now();
+fn time_lapse(now: jiff::Timestamp) -> String {
     format!("[time_lapse]\nreal_start = \"{now}\"\ntold_start = \"{TOLD_START}\"\nrate = 1\n")
 }
 
@@ -286,7 +307,38 @@ pub struct Serving {
 impl Serving {
     /// Hands in the `nth` person's case; its receipt.
     pub async fn submit(&self, nth: u32) -> Value {
+        self.hand_in(nth, crate::http::submission(nth)).await
+    }
+
+    /// The same for an authority in the province of `code`.
+    pub async fn submit_to(&self, nth: u32, code: u8) -> Value {
         let mut body = crate::http::submission(nth);
+        body["authority"] = json!({"name": "某市交通运输局", "division": format!("{code}0100")});
+        self.hand_in(nth, body).await
+    }
+
+    /// What the hub counts, as Prometheus reads it.
+    pub async fn metrics(&self) -> String {
+        let request = self.http.get(format!("http://{}/metrics", self.address));
+        request.bearer_auth(OPERATOR).send().await.expect("an answer").text().await.expect("text")
+    }
+
+    /// What the hub tells an operator.
+    pub async fn get(&self, path: &str) -> Value {
+        let request = self.http.get(format!("http://{}{path}", self.address));
+        let answer = request.bearer_auth(OPERATOR).send().await.expect("the hub answers");
+        answer.json().await.expect("a JSON answer")
+    }
+
+    /// What an operator asks of the hub: the status and the answer.
+    pub async fn order(&self, path: &str, body: &Value) -> (u16, Value) {
+        let request = self.http.post(format!("http://{}{path}", self.address));
+        let answer = request.bearer_auth(OPERATOR).json(body).send().await;
+        let answer = answer.expect("the hub answers");
+        (answer.status().as_u16(), answer.json().await.expect("a JSON answer"))
+    }
+
+    async fn hand_in(&self, nth: u32, mut body: Value) -> Value {
         body["submitted_at"] = json!("2026-12-30T09:00:00+08:00");
         self.submit_body(&format!("submission-{nth}"), &body).await
     }

@@ -19,6 +19,10 @@ pub enum Purpose {
     SubmissionReceipt,
     /// The hub's feedback of a result to a national system.
     Feedback,
+    /// A province's request to have keys counted.
+    KeyRequest,
+    /// The hub's answer to it: all that an adapter must know.
+    Bundle,
 }
 
 impl Purpose {
@@ -28,6 +32,8 @@ impl Purpose {
             Self::ToProvince => "hub-work+ce",
             Self::SubmissionReceipt => "hub-receipt+json",
             Self::Feedback => "hub-feedback+ce",
+            Self::KeyRequest => "hub-key-request+json",
+            Self::Bundle => "hub-bundle+json",
         }
     }
 }

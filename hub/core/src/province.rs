@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use events::province::{
-    KeyRegistered, KeyRevoked, MaintenanceDeclared, ProvinceEnrolled, ProvinceEvent,
-    ProvincePaused, ProvinceResumed,
+    KeyExpirySet, KeyPurpose, KeyRegistered, KeyRevoked, MaintenanceDeclared, ProvinceEnrolled,
+    ProvinceEvent, ProvinceLeft, ProvincePaused, ProvinceResumed,
 };
+use jiff::Timestamp;
 
 use crate::refusal::Refusal;
 
@@ -17,10 +18,16 @@ const KEY_ID_CHARACTERS_MAX: usize = 64;
 pub struct Province {
     /// It has joined.
     pub enrolled: bool,
+    /// It had joined, and left.
+    pub left: bool,
     /// Nothing is forwarded now.
     pub paused: bool,
     /// Keys that count, by id.
     pub keys: BTreeMap<String, KeyRegistered>,
+    /// The same ids in the order of registration: the latest of a purpose is the one to use.
+    pub key_order: Vec<String>,
+    /// Until when some of them count: the end of a rotation's overlap.
+    pub expiries: BTreeMap<String, Timestamp>,
     /// Ids of keys that do not count any more; an id is never used again.
     pub revoked: std::collections::BTreeSet<String>,
     /// What it declared, latest last.
@@ -43,6 +50,30 @@ pub enum ProvinceCommand {
     RegisterKey(KeyRegistered),
     /// Let a key count no more. A second time: nothing new.
     RevokeKey { key_id: String, reason: String },
+    /// Let a key count until a moment. The same again: nothing new.
+    SetKeyExpiry { key_id: String, until: Timestamp },
+    /// Leave: all keys end. A second time: nothing new.
+    Leave { operator: String, reason: String },
+}
+
+impl Province {
+    /// The key of this purpose that was registered last.
+    pub fn latest_key(&self, purpose: KeyPurpose) -> Option<&KeyRegistered> {
+        let keys = self.key_order.iter().rev().filter_map(|it| self.keys.get(it));
+        keys.into_iter().find(|it| it.purpose == purpose)
+    }
+
+    /// Until when it said it would be away, if `now` lies in such a time.
+    pub fn maintenance_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let current = self.maintenance.iter().filter(|it| it.from <= now && now < it.until);
+        current.map(|it| it.until).max()
+    }
+
+    /// Keys whose time is over and that nobody has revoked yet.
+    pub fn expired_keys(&self, now: Timestamp) -> impl Iterator<Item = &str> {
+        let over = self.expiries.iter().filter(move |it| *it.1 <= now);
+        over.map(|it| it.0.as_str()).filter(|it| self.keys.contains_key(*it))
+    }
 }
 
 /// What happens because of `command`, or why nothing may. Empty: known already.
@@ -50,6 +81,9 @@ pub fn decide(state: &Province, command: &ProvinceCommand) -> Result<Vec<Provinc
     if let ProvinceCommand::Enroll { operator } = command {
         let joined = ProvinceEnrolled { operator: operator.clone() };
         return Ok(if state.enrolled { vec![] } else { vec![joined.into()] });
+    }
+    if let (ProvinceCommand::Leave { .. }, true) = (command, state.left) {
+        return Ok(vec![]);
     }
     if !state.enrolled {
         return Err(Refusal::ProvinceNotEnrolled);
@@ -67,6 +101,11 @@ pub fn decide(state: &Province, command: &ProvinceCommand) -> Result<Vec<Provinc
         ProvinceCommand::DeclareMaintenance(absence) => declare(state, absence)?,
         ProvinceCommand::RegisterKey(key) => register(state, key)?,
         ProvinceCommand::RevokeKey { key_id, reason } => revoke(state, key_id, reason)?,
+        ProvinceCommand::SetKeyExpiry { key_id, until } => expire(state, key_id, *until)?,
+        ProvinceCommand::Leave { operator, reason } => {
+            let (operator, reason) = (operator.clone(), reason.clone());
+            vec![ProvinceLeft { operator, reason }.into()]
+        }
     })
 }
 
@@ -103,10 +142,23 @@ fn revoke(state: &Province, key_id: &str, reason: &str) -> Result<Vec<ProvinceEv
     Ok(vec![KeyRevoked { key_id: key_id.to_owned(), reason: reason.to_owned() }.into()])
 }
 
+fn expire(state: &Province, key_id: &str, until: Timestamp) -> Result<Vec<ProvinceEvent>, Refusal> {
+    if !state.keys.contains_key(key_id) {
+        return Err(Refusal::UnknownKey);
+    }
+    if state.expiries.get(key_id) == Some(&until) {
+        return Ok(vec![]);
+    }
+    Ok(vec![KeyExpirySet { key_id: key_id.to_owned(), until }.into()])
+}
+
 /// The province after `event`. Total.
 pub fn evolve(mut state: Province, event: &ProvinceEvent) -> Province {
     match event {
-        ProvinceEvent::ProvinceEnrolled(_) => state.enrolled = true,
+        ProvinceEvent::ProvinceEnrolled(_) => {
+            state.enrolled = true;
+            state.left = false;
+        }
         ProvinceEvent::ProvincePaused(_) => state.paused = true,
         ProvinceEvent::ProvinceResumed(_) => state.paused = false,
         ProvinceEvent::MaintenanceDeclared(absence) => state.maintenance.push(absence.clone()),
@@ -114,11 +166,27 @@ pub fn evolve(mut state: Province, event: &ProvinceEvent) -> Province {
         ProvinceEvent::AdapterCertified(_) => {}
         ProvinceEvent::KeyRegistered(key) => {
             state.keys.insert(key.key_id.clone(), key.clone());
+            state.key_order.push(key.key_id.clone());
         }
-        ProvinceEvent::KeyRevoked(revoked) => {
-            state.keys.remove(&revoked.key_id);
-            state.revoked.insert(revoked.key_id.clone());
+        ProvinceEvent::KeyRevoked(revoked) => end_key(&mut state, &revoked.key_id),
+        ProvinceEvent::KeyExpirySet(set) => {
+            state.expiries.insert(set.key_id.clone(), set.until);
+        }
+        ProvinceEvent::ProvinceLeft(_) => {
+            for key_id in std::mem::take(&mut state.key_order) {
+                end_key(&mut state, &key_id);
+            }
+            state.enrolled = false;
+            state.left = true;
+            state.paused = false;
         }
     }
     state
+}
+
+fn end_key(state: &mut Province, key_id: &str) {
+    state.keys.remove(key_id);
+    state.key_order.retain(|it| it != key_id);
+    state.expiries.remove(key_id);
+    state.revoked.insert(key_id.to_owned());
 }

@@ -214,6 +214,9 @@ impl Walk {
             (StreamName::Province(code), Event::Province(ProvinceEvent::KeyRevoked(it))) => {
                 self.keys.insert((code, it.key_id), None);
             }
+            (StreamName::Province(code), Event::Province(ProvinceEvent::ProvinceLeft(_))) => {
+                self.keys.iter_mut().filter(|it| it.0.0 == code).for_each(|it| *it.1 = None);
+            }
             (_, Event::Keeping(KeepingEvent::CheckpointSigned(it))) => {
                 return self.carried(row.link.origin, it.position, &it.note);
             }

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use events::province::KeyPurpose;
 
 use super::{Verdict, output, serve};
 use crate::config::Config;
+use crate::enrolment::broker::users;
 use crate::nats::keys::UserKey;
 use crate::nats::release::Release;
-use crate::nats::render::{BrokerPlan, ProvinceUsers, render};
+use crate::nats::render::{BrokerPlan, render};
 use crate::nats::streams::StreamLimits;
 use crate::views::membership::Membership;
 
@@ -36,6 +36,9 @@ pub(super) struct RenderArguments {
     /// Where JetStream keeps its files.
     #[arg(long, default_value = "/var/lib/nats")]
     store: PathBuf,
+    /// Where the server writes its process id; see `broker.server.pid_file`.
+    #[arg(long)]
+    pid_file: Option<PathBuf>,
     /// Synchronise each message to disk. Slower; buys quiet, not safety: the log re-drives what is lost.
     #[arg(long)]
     sync_always: bool,
@@ -46,21 +49,13 @@ pub(super) fn run(config: &Path, command: NatsCommands) -> anyhow::Result<Verdic
     let config = Config::load(config)?;
     let membership = serve::readers(&config)?.read(|log| Membership::load(log))?;
     let hub = UserKey::read(&config.broker.nkey_seed_file)?;
-    let provinces: Vec<ProvinceUsers> = membership
-        .enrolled()
-        .into_iter()
-        .map(|province| {
-            let keys = membership.province(province).keys;
-            let connect = keys.into_values().filter(|it| it.purpose == KeyPurpose::Connect);
-            ProvinceUsers { province, users: connect.map(|it| it.public_key).collect() }
-        })
-        .filter(|it| !it.users.is_empty())
-        .collect();
+    let provinces = users(&membership, hub.public());
     let plan = BrokerPlan {
         release: arguments.server,
         host: arguments.host,
         port: Some(arguments.port),
         ports_dir: None,
+        pid_file: arguments.pid_file,
         monitoring_port: None,
         store_dir: arguments.store,
         store_bytes_max: StreamLimits::default().store_bytes(provinces.len()),

@@ -1,9 +1,14 @@
-//! `hub province`: enrol, pause, resume and list, through the running hub.
+//! `hub province`: join, change keys, pause, be away, leave, list and show, through the running hub.
 
-use std::path::Path;
+mod shown;
 
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
 use clap::{Args, Subcommand};
+use events::enrolment::{Request, Signed, fingerprint, read_bundle};
 use events::ids::ProvinceCode;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Verdict, output, remote, small_file};
@@ -11,14 +16,37 @@ use super::{Verdict, output, remote, small_file};
 /// The province commands.
 #[derive(Debug, Subcommand)]
 pub(super) enum ProvinceCommands {
-    /// Let a province join with its public keys (a JSON file that the province made).
+    /// Let a province join with the request that its `province-adapter init` made. 接入
     Enroll(EnrollArguments),
-    /// Stop forwarding to a province; its reports are still taken.
+    /// Let a province's next keys count beside the old ones. 更换密钥
+    RotateKeys(RotateArguments),
+    /// End a key now: at the intake at once, at the broker with its reload. 吊销密钥
+    RevokeKey(RevokeArguments),
+    /// Stop forwarding to a province; its reports are still taken. 暂停
     Pause(ReasonArguments),
-    /// Go on forwarding.
+    /// Go on forwarding. 恢复
     Resume(CodeArguments),
-    /// All 32 with their figures.
+    /// Record that a province will be away: nothing is lost, due days do not move. 申报维护
+    Maintenance(MaintenanceArguments),
+    /// Record that a province left: its keys end, its open cases wait for an operator. 退出
+    Leave(ReasonArguments),
+    /// Everything about one province's membership: keys since when, maintenance, certificate. 查看
+    Show(ShowArguments),
+    /// Write the bundle for `province-adapter join` once more. 接入包
+    Bundle(BundleArguments),
+    /// All 32 with their figures. 列表
     List(ListArguments),
+}
+
+/// What every changing command takes.
+#[derive(Debug, Args)]
+pub(super) struct Common {
+    /// Say what would happen; change nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Print the hub's whole answer for programs.
+    #[arg(long)]
+    json: bool,
 }
 
 /// `province enroll`
@@ -26,11 +54,67 @@ pub(super) enum ProvinceCommands {
 pub(super) struct EnrollArguments {
     /// Its two digits.
     province: ProvinceCode,
-    /// `{"sign": {"key_id", "public_key"}, "seal": {…}, "connect": {…}}`
-    keys: std::path::PathBuf,
-    /// Say what would happen; change nothing.
+    /// The request file; the first, unsigned form `{"sign", "seal", "connect"}` is still taken.
+    #[arg(required_unless_present = "request")]
+    keys: Option<PathBuf>,
+    /// The same.
+    #[arg(long, value_name = "FILE", conflicts_with = "keys")]
+    request: Option<PathBuf>,
+    /// Where the answer for the province goes: a new file, or a folder that also gets `adapter.toml`.
+    #[arg(long, value_name = "FILE|DIR")]
+    bundle: Option<PathBuf>,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// `province rotate-keys`
+#[derive(Debug, Args)]
+pub(super) struct RotateArguments {
+    /// Its two digits.
+    province: ProvinceCode,
+    /// What `province-adapter rotate` made.
+    #[arg(long, value_name = "FILE")]
+    request: PathBuf,
+    /// When the old keys end; without it, when somebody revokes them.
+    #[arg(long, value_name = "MOMENT")]
+    old_until: Option<Timestamp>,
+    /// Where the answer for the province goes: a new file, or a folder.
+    #[arg(long, value_name = "FILE|DIR")]
+    bundle: Option<PathBuf>,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// `province revoke-key`
+#[derive(Debug, Args)]
+pub(super) struct RevokeArguments {
+    /// Its two digits.
+    province: ProvinceCode,
+    /// The key's name, e.g. `22-sign-1`; see `show`.
+    key: String,
+    /// Why.
     #[arg(long)]
-    dry_run: bool,
+    reason: String,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// `province maintenance`
+#[derive(Debug, Args)]
+pub(super) struct MaintenanceArguments {
+    /// Its two digits.
+    province: ProvinceCode,
+    /// From, e.g. `2026-12-05T20:00:00+08:00`.
+    #[arg(long, value_name = "MOMENT")]
+    from: Timestamp,
+    /// Until.
+    #[arg(long, value_name = "MOMENT")]
+    until: Timestamp,
+    /// Why.
+    #[arg(long)]
+    reason: String,
+    #[command(flatten)]
+    common: Common,
 }
 
 /// A province and a reason.
@@ -41,9 +125,8 @@ pub(super) struct ReasonArguments {
     /// Why.
     #[arg(long)]
     reason: String,
-    /// Say what would happen; change nothing.
-    #[arg(long)]
-    dry_run: bool,
+    #[command(flatten)]
+    common: Common,
 }
 
 /// A province.
@@ -51,9 +134,28 @@ pub(super) struct ReasonArguments {
 pub(super) struct CodeArguments {
     /// Its two digits.
     province: ProvinceCode,
-    /// Say what would happen; change nothing.
+    #[command(flatten)]
+    common: Common,
+}
+
+/// `province show`
+#[derive(Debug, Args)]
+pub(super) struct ShowArguments {
+    /// Its two digits.
+    province: ProvinceCode,
+    /// For programs.
     #[arg(long)]
-    dry_run: bool,
+    json: bool,
+}
+
+/// `province bundle`
+#[derive(Debug, Args)]
+pub(super) struct BundleArguments {
+    /// Its two digits.
+    province: ProvinceCode,
+    /// A new file, or a folder that also gets `adapter.toml`.
+    #[arg(long, value_name = "FILE|DIR")]
+    out: PathBuf,
 }
 
 /// `province list`
@@ -65,78 +167,136 @@ pub(super) struct ListArguments {
 }
 
 pub(super) fn run(config: &Path, command: ProvinceCommands) -> anyhow::Result<Verdict> {
+    let change = |province, what, body: Value, common: &Common| {
+        Change { config, province, what, body, bundle: None, common }.make()
+    };
     match command {
         ProvinceCommands::Enroll(it) => enroll(config, &it),
+        ProvinceCommands::RotateKeys(it) => rotate(config, &it),
+        ProvinceCommands::RevokeKey(it) => {
+            let body = json!({"key_id": it.key, "reason": it.reason});
+            change(it.province, "revoke-key", body, &it.common)
+        }
         ProvinceCommands::Pause(it) => {
-            change(config, it.province, "pause", &json!({"reason": it.reason}), it.dry_run)
+            change(it.province, "pause", json!({"reason": it.reason}), &it.common)
         }
-        ProvinceCommands::Resume(it) => {
-            change(config, it.province, "resume", &json!({}), it.dry_run)
+        ProvinceCommands::Resume(it) => change(it.province, "resume", json!({}), &it.common),
+        ProvinceCommands::Maintenance(it) => {
+            let body = json!({"from": it.from, "until": it.until, "reason": it.reason});
+            change(it.province, "maintenance", body, &it.common)
         }
-        ProvinceCommands::List(it) => list(config, &it),
+        ProvinceCommands::Leave(it) => {
+            change(it.province, "leave", json!({"reason": it.reason}), &it.common)
+        }
+        ProvinceCommands::Show(it) => shown::show(config, it.province, it.json),
+        ProvinceCommands::Bundle(it) => {
+            let answer = remote::get(config, &format!("/v1/provinces/{}/bundle", it.province))?;
+            write_bundle(&it.out, &answer)?;
+            Ok(Verdict::Yes)
+        }
+        ProvinceCommands::List(it) => shown::list(config, it.json),
     }
 }
 
 fn enroll(config: &Path, arguments: &EnrollArguments) -> anyhow::Result<Verdict> {
-    use anyhow::Context as _;
-    let text = small_file::read(&arguments.keys)?;
-    let keys: Value = serde_json::from_str(&text).with_context(|| {
-        format!("`{}` is not a request of a province", arguments.keys.display())
-    })?;
-    change(config, arguments.province, "enroll", &keys, arguments.dry_run)
+    let file = arguments.request.as_ref().or(arguments.keys.as_ref());
+    let body = request(file.context("which request?")?)?;
+    let bundle = arguments.bundle.as_deref();
+    let (province, common) = (arguments.province, &arguments.common);
+    Change { config, province, what: "enroll", body, bundle, common }.make()
 }
 
-fn change(
-    config: &Path,
+fn rotate(config: &Path, arguments: &RotateArguments) -> anyhow::Result<Verdict> {
+    let mut body = json!({"request": request(&arguments.request)?});
+    if let Some(until) = arguments.old_until {
+        body["old_until"] = json!(until);
+    }
+    let bundle = arguments.bundle.as_deref();
+    let (province, common) = (arguments.province, &arguments.common);
+    Change { config, province, what: "rotate-keys", body, bundle, common }.make()
+}
+
+/// The request in a file; the fingerprints of its keys are told, to be compared by telephone.
+fn request(path: &Path) -> anyhow::Result<Value> {
+    let text = small_file::read(path)?;
+    let not_one = || format!("`{}` is not a request of a province", path.display());
+    let body: Value = serde_json::from_str(&text).with_context(not_one)?;
+    if body.get("payload").is_some() {
+        let signed: Signed = serde_json::from_value(body.clone()).with_context(not_one)?;
+        let request: Request = serde_json::from_str(&signed.payload).with_context(not_one)?;
+        for key in &request.keys {
+            let told = output::clean(&key.key_id);
+            say!("指纹 fingerprint {}  {told}", fingerprint(&key.public_key));
+        }
+    }
+    Ok(body)
+}
+
+/// One changing command.
+struct Change<'a> {
+    config: &'a Path,
     province: ProvinceCode,
-    what: &str,
-    body: &Value,
-    dry_run: bool,
-) -> anyhow::Result<Verdict> {
-    say!("{what} {province} {} ({})", province.name(), province.name_en());
-    if dry_run {
-        say!("dry run: nothing was changed");
-        return Ok(Verdict::Yes);
-    }
-    remote::post(config, &format!("/v1/admin/provinces/{province}/{what}"), body)
+    what: &'static str,
+    body: Value,
+    bundle: Option<&'a Path>,
+    common: &'a Common,
 }
 
-fn list(config: &Path, arguments: &ListArguments) -> anyhow::Result<Verdict> {
-    let answer = remote::get(config, "/v1/provinces")?;
-    if arguments.json {
-        output::line(&serde_json::to_string_pretty(&answer)?)?;
-        return Ok(Verdict::Yes);
+impl Change<'_> {
+    fn make(&self) -> anyhow::Result<Verdict> {
+        let province = self.province;
+        say!("{} {province} {} ({})", self.what, province.name(), province.name_en());
+        if let Some(path) = self.bundle {
+            anyhow::ensure!(path.is_dir() || !path.exists(), "`{}` exists already", path.display());
+        }
+        if self.common.dry_run {
+            say!("dry run: nothing was changed");
+            return Ok(Verdict::Yes);
+        }
+        let path = format!("/v1/admin/provinces/{province}/{}", self.what);
+        let (status, mut answer) = remote::ask("POST", self.config, &path, Some(&self.body))?;
+        if let (Some(path), true) = (self.bundle, (200..300).contains(&status)) {
+            write_bundle(path, &answer["bundle"])?;
+        }
+        if let (false, Some(answer)) = (self.common.json, answer.as_object_mut()) {
+            // It is long, and it was written where it was wanted.
+            answer.remove("bundle");
+        }
+        match answer["broker"].as_str() {
+            Some("by-hand") => {
+                say!("now render the broker's configuration and reload it: hub nats render")
+            }
+            Some("failed") => {
+                say!("the broker was not told yet; the hub goes on trying and logs why")
+            }
+            _ => {}
+        }
+        remote::report(status, &answer)
     }
-    let none = Vec::new();
-    let rows = answer.get("provinces").and_then(Value::as_array).unwrap_or(&none);
-    let cell = |row: &Value, key: &str| match row.get(key) {
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Null) | None => "–".to_owned(),
-        Some(other) => other.to_string(),
+}
+
+/// Writes what the province gets; never over an existing file.
+fn write_bundle(place: &Path, answer: &Value) -> anyhow::Result<()> {
+    let signed: Signed =
+        serde_json::from_value(answer.clone()).context("the hub sent no bundle")?;
+    let bundle = read_bundle(&signed).context("the hub sent a bundle that does not count")?;
+    let text = format!("{}\n", serde_json::to_string_pretty(&signed)?);
+    let write = |path: &Path, text: &str| -> anyhow::Result<()> {
+        use std::io::Write as _;
+        let failed = || format!("cannot write `{}`", path.display());
+        let mut file = std::fs::File::create_new(path).with_context(failed)?;
+        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).with_context(failed)?;
+        say!("wrote {}", path.display());
+        Ok(())
     };
-    let rows = rows.iter().map(|row| {
-        [
-            "province",
-            "name",
-            "received",
-            "open",
-            "on_time",
-            "reported_late",
-            "overdue",
-            "last_heard_at",
-        ]
-        .map(|key| cell(row, key))
-    });
-    let head = [
-        "code",
-        "省份",
-        "收件 received",
-        "在途 open",
-        "按时 on time",
-        "迟报 late",
-        "超期 overdue",
-        "last heard",
-    ];
-    output::line(&output::table(head, rows))?;
-    Ok(Verdict::Yes)
+    if place.is_dir() {
+        write(&place.join("bundle.json"), &text)?;
+        if let Some(text) = shown::adapter_toml(&bundle) {
+            write(&place.join("adapter.toml"), &text)?;
+        }
+    } else {
+        write(place, &text)?;
+    }
+    say!("枢纽指纹 hub fingerprint {}", fingerprint(&bundle.hub_public_key));
+    Ok(())
 }

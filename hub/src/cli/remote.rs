@@ -63,9 +63,18 @@ impl Door {
 
 /// Posts and tells what came of it: `Yes` for a 2xx, `No` for a refusal.
 pub(super) fn post(config: &Path, path: &str, body: &Value) -> anyhow::Result<Verdict> {
-    let (status, answer) =
-        runtime()?.block_on(async { Door::of(config)?.ask("POST", path, Some(body)).await })?;
+    let (status, answer) = ask("POST", config, path, Some(body))?;
     report(status, &answer)
+}
+
+/// Asks; answers with the status and the body.
+pub(super) fn ask(
+    method: &str,
+    config: &Path,
+    path: &str,
+    body: Option<&Value>,
+) -> anyhow::Result<(u16, Value)> {
+    runtime()?.block_on(async { Door::of(config)?.ask(method, path, body).await })
 }
 
 /// Gets a JSON document.
@@ -78,7 +87,8 @@ pub(super) fn get(config: &Path, path: &str) -> anyhow::Result<Value> {
     Ok(answer)
 }
 
-fn report(status: u16, answer: &Value) -> anyhow::Result<Verdict> {
+/// Prints an answer; a refusal goes to the talk.
+pub(super) fn report(status: u16, answer: &Value) -> anyhow::Result<Verdict> {
     match status {
         200..=299 => {
             output::line(&serde_json::to_string_pretty(answer)?)?;

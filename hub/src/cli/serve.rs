@@ -18,6 +18,8 @@ use crate::callers::Callers;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::deadline_watch::DeadlineWatch;
+use crate::enrolment::EnrolmentDesk;
+use crate::enrolment::broker::BrokerKeeper;
 use crate::intake::recent::Recent;
 use crate::intake::schema::Schemas;
 use crate::log::Readers;
@@ -72,6 +74,7 @@ struct House {
     registrar: Registrar,
     membership: Membership,
     views: ViewReader,
+    enrolment: EnrolmentDesk,
     quarantine: Quarantine,
     accounts: Accounts,
     recorded: Wake,
@@ -174,9 +177,12 @@ fn open(config: Config) -> anyhow::Result<(House, Foundations)> {
     )?;
     let quarantine = Quarantine::open(QuarantineConfig::new(config.quarantine_path()))?;
     let accounts = Accounts::open(&config.accounts_path())?;
+    let signer = Signer::new(config.sign_key_id.clone(), sign_key);
+    let enrolment = enrolment_desk(&config, &registrar, &readers, &runner, &signer, clock.clone())?;
     let house = House {
-        signer: Signer::new(config.sign_key_id.clone(), sign_key),
+        signer,
         views: runner.reader(),
+        enrolment,
         config,
         clock,
         opener,
@@ -190,6 +196,32 @@ fn open(config: Config) -> anyhow::Result<(House, Foundations)> {
         epoch,
     };
     Ok((house, Foundations { thread, checkpointer, runner }))
+}
+
+/// Where provinces join, change their keys and leave.
+fn enrolment_desk(
+    config: &Config,
+    registrar: &Registrar,
+    readers: &Readers,
+    runner: &Views,
+    signer: &Signer,
+    clock: Clock,
+) -> anyhow::Result<EnrolmentDesk> {
+    let user = keys::UserKey::read(&config.broker.nkey_seed_file)?;
+    let broker_urls = match &config.broker.public_urls[..] {
+        [] => vec![config.broker.url.clone()],
+        told => told.to_vec(),
+    };
+    Ok(EnrolmentDesk {
+        registrar: registrar.clone(),
+        readers: readers.clone(),
+        views: runner.reader(),
+        signer: signer.clone(),
+        origin: config.origin.as_str().into(),
+        broker_urls: broker_urls.into(),
+        clock,
+        keeper: Arc::new(BrokerKeeper::new(config.broker.kept_server(), user.public())),
+    })
 }
 
 fn vault_config(config: &Config) -> VaultConfig {
@@ -249,6 +281,7 @@ fn doors(
         views: house.views.clone(),
         readers: house.readers.clone(),
         membership: house.membership.clone(),
+        enrolment: house.enrolment.clone(),
         quarantine: house.quarantine.clone(),
         callers,
         clock: house.clock.clone(),

@@ -38,6 +38,8 @@ pub struct BrokerPlan {
     pub port: Option<u16>,
     /// Where the ports file goes, if one is wanted.
     pub ports_dir: Option<PathBuf>,
+    /// Where the server writes its process id, if it is wanted.
+    pub pid_file: Option<PathBuf>,
     /// Loopback port of the monitoring page; none switches it off.
     pub monitoring_port: Option<u16>,
     /// Where JetStream keeps its files.
@@ -67,6 +69,7 @@ impl BrokerPlan {
             host: "127.0.0.1".to_owned(),
             port: None,
             ports_dir: None,
+            pid_file: None,
             monitoring_port: None,
             store_dir: PathBuf::new(),
             store_bytes_max,
@@ -158,6 +161,9 @@ fn server(out: &mut String, plan: &BrokerPlan) -> Result<(), PlanError> {
     }
     if let Some(folder) = &plan.ports_dir {
         line(out, format_args!("ports_file_dir: {}", quoted(&folder.to_string_lossy())?));
+    }
+    if let Some(file) = &plan.pid_file {
+        line(out, format_args!("pid_file: {}", quoted(&file.to_string_lossy())?));
     }
     if let Some(port) = plan.monitoring_port {
         line(out, format_args!("http: \"127.0.0.1:{port}\""));

@@ -83,9 +83,10 @@ impl Membership {
     /// The key to seal to: the latest registered one. (key id, public key in base64url)
     pub fn seal_key(&self, code: ProvinceCode) -> Option<(String, String)> {
         let provinces = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let keys = &provinces.get(&code)?.keys;
-        let key =
-            keys.values().rfind(|it| it.purpose == KeyPurpose::Seal && it.algorithm == "x25519")?;
+        let key = provinces.get(&code)?.latest_key(KeyPurpose::Seal)?;
+        if key.algorithm != "x25519" {
+            return None;
+        }
         Some((key.key_id.clone(), key.public_key.clone()))
     }
 }

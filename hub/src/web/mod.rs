@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 use crate::accounts::Accounts;
 use crate::callers::{Caller, Callers, Role};
 use crate::clock::Clock;
+use crate::enrolment::EnrolmentDesk;
 use crate::log::Readers;
 use crate::problem::Problem;
 use crate::quarantine::Quarantine;
@@ -44,6 +45,8 @@ pub struct Rooms {
     pub readers: Readers,
     /// Who is enrolled and paused.
     pub membership: Membership,
+    /// Lets provinces join, change keys and leave.
+    pub enrolment: EnrolmentDesk,
     /// What was not understood.
     pub quarantine: Quarantine,
     /// Who may call.
@@ -90,6 +93,10 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("post", "/v1/admin/cases/{case}/archive"),
     ("post", "/v1/admin/provinces/{province}/revoke-key"),
     ("post", "/v1/admin/provinces/{province}/maintenance"),
+    ("post", "/v1/admin/provinces/{province}/rotate-keys"),
+    ("post", "/v1/admin/provinces/{province}/leave"),
+    ("get", "/v1/provinces/{province}"),
+    ("get", "/v1/provinces/{province}/bundle"),
     ("get", "/livez"),
     ("get", "/readyz"),
     ("get", "/metrics"),
@@ -98,7 +105,9 @@ pub const ROUTES: &[(&str, &str)] = &[
 
 /// The routes of [`ROUTES`], to be merged with those of the intake.
 pub fn router(rooms: Rooms) -> Router {
-    use api::{accounts, admin, aftercare, alerts, cases, health, provinces, quarantine, stream};
+    use api::{
+        accounts, admin, aftercare, alerts, cases, enrolment, health, provinces, quarantine, stream,
+    };
     Router::new()
         .route("/v1/cases", get(cases::list))
         .route("/v1/cases/{case}", get(cases::one))
@@ -109,7 +118,7 @@ pub fn router(rooms: Rooms) -> Router {
         .route("/v1/quarantine", get(quarantine::list))
         .route("/v1/admin/accounts", get(accounts::list).post(accounts::put))
         .route("/v1/admin/calendars", post(admin::calendar))
-        .route("/v1/admin/provinces/{province}/enroll", post(admin::enroll))
+        .route("/v1/admin/provinces/{province}/enroll", post(enrolment::enroll))
         .route("/v1/admin/provinces/{province}/pause", post(admin::pause))
         .route("/v1/admin/provinces/{province}/resume", post(admin::resume))
         .route("/v1/admin/cases/{case}/release", post(admin::release))
@@ -117,7 +126,11 @@ pub fn router(rooms: Rooms) -> Router {
         .route("/v1/admin/cases/{case}/explain", post(aftercare::explain))
         .route("/v1/admin/cases/{case}/complaint-answered", post(aftercare::answered))
         .route("/v1/admin/cases/{case}/archive", post(aftercare::archive))
-        .route("/v1/admin/provinces/{province}/revoke-key", post(aftercare::revoke))
+        .route("/v1/admin/provinces/{province}/revoke-key", post(enrolment::revoke))
+        .route("/v1/admin/provinces/{province}/rotate-keys", post(enrolment::rotate))
+        .route("/v1/admin/provinces/{province}/leave", post(enrolment::leave))
+        .route("/v1/provinces/{province}", get(enrolment::facts))
+        .route("/v1/provinces/{province}/bundle", get(enrolment::bundle))
         .route("/v1/admin/provinces/{province}/maintenance", post(aftercare::maintenance))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))

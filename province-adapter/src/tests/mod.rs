@@ -58,6 +58,7 @@ pub(crate) fn identity() -> (Identity, Hub) {
         sign_key_id: "22-sign-1".to_owned(),
         seal_key,
         seal_key_id: "22-seal-1".to_owned(),
+        other_seal_keys: Default::default(),
         hub_key: key.verifying_key(),
         hub_key_id: "hub-1".to_owned(),
     };

@@ -31,6 +31,11 @@ fn what_is_not_believed_is_refused_by_name_and_kept() {
     let mut bare = good.clone();
     bare.sealed = None;
     let moved = Work { case: CaseId(Uuid::from_u128(2)), ..good.clone() };
+    let sealed_as = |change: fn(&mut seal::SealedTo)| {
+        let mut work = good.clone();
+        work.sealed.iter_mut().for_each(change);
+        desk.hub.letter(&work)
+    };
     let unsigned = Letter { signature: None, ..desk.hub.letter(&good) };
     let mut changed = desk.hub.letter(&good);
     changed.body = changed.body.iter().map(|it| if *it == b'5' { b'4' } else { *it }).collect();
@@ -48,14 +53,17 @@ fn what_is_not_believed_is_refused_by_name_and_kept() {
         (desk.hub.letter(&rehearsal), Distrust::WrongOrigin),
         (desk.hub.letter(&bare), Distrust::PersonalPartMissing),
         (desk.hub.letter(&moved), Distrust::SealDoesNotOpen),
+        (sealed_as(|it| it.algorithm = "sm2-sm4-gcm".to_owned()), Distrust::UnknownSealAlgorithm),
+        (sealed_as(|it| it.key_id = "22-seal-9".to_owned()), Distrust::UnknownSealKey),
+        (sealed_as(|it| it.key_id = "../22-seal-1".to_owned()), Distrust::UnknownSealKey),
         (desk.hub.signed(b"{}".to_vec()), Distrust::Unreadable),
         (large, Distrust::TooLarge),
     ];
     for (letter, distrust) in &table {
         assert_eq!(desk.arrive(letter, start()), Arrival::Refused(*distrust));
     }
-    assert_eq!(desk.count("SELECT sum(count) FROM refused_count"), 10);
-    assert_eq!(desk.count("SELECT count(*) FROM refused WHERE sealed IS NOT NULL"), 10);
+    assert_eq!(desk.count("SELECT sum(count) FROM refused_count"), 13);
+    assert_eq!(desk.count("SELECT count(*) FROM refused WHERE sealed IS NOT NULL"), 13);
     assert_eq!(
         desk.count("SELECT count(*) FROM work") + desk.count("SELECT count(*) FROM report"),
         0

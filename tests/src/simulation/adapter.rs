@@ -45,6 +45,7 @@ pub fn open(path: &std::path::Path, code: ProvinceCode) -> ByHand {
         seal_key_id: keys.seal_id(),
         sign_key: keys.sign,
         seal_key: keys.seal_private,
+        other_seal_keys: Default::default(),
         hub_key: hub_key().verifying_key(),
         hub_key_id: HUB_KEY_ID.to_owned(),
     };

@@ -97,3 +97,60 @@ fn an_absence_ends_after_it_begins() {
     let absence = maintenance("2026-03-08T06:00");
     yields(province, &absence, "province.maintenance-declared.v1");
 }
+
+#[test]
+fn a_key_counts_until_its_moment_and_is_then_to_be_revoked() {
+    let until = moment("2026-03-08T06:00");
+    let expire = |until| ProvinceCommand::SetKeyExpiry { key_id: "22-sign-1".into(), until };
+    let province = yields(Province::default(), &enroll(), "province.enrolled.v1");
+    refuses(&province, &expire(until), "unknown-key");
+    let register = ProvinceCommand::RegisterKey(key("22-sign-1", "A"));
+    let province = yields(province, &register, "province.key-registered.v1");
+    let province = yields(province, &expire(until), "province.key-expiry-set.v1");
+    assert_eq!(province.expired_keys(moment("2026-03-08T05:59")).count(), 0);
+    assert_eq!(province.expired_keys(until).collect::<Vec<_>>(), ["22-sign-1"]);
+    assert!(province.keys.contains_key("22-sign-1"), "nothing ends in silence");
+    let province = yields(province, &revoke("22-sign-1"), "province.key-revoked.v1");
+    assert_eq!(province.expired_keys(until).count(), 0);
+}
+
+#[test]
+fn the_key_to_use_is_the_one_registered_last_whatever_it_is_called() {
+    let mut province = yields(Province::default(), &enroll(), "province.enrolled.v1");
+    for id in ["22-sign-9", "22-sign-10"] {
+        let register = ProvinceCommand::RegisterKey(key(id, id));
+        province = yields(province, &register, "province.key-registered.v1");
+    }
+    let latest = |it: &Province| it.latest_key(KeyPurpose::Sign).map(|it| it.key_id.clone());
+    assert_eq!(latest(&province).as_deref(), Some("22-sign-10"));
+    let province = yields(province, &revoke("22-sign-10"), "province.key-revoked.v1");
+    assert_eq!(latest(&province).as_deref(), Some("22-sign-9"));
+}
+
+#[test]
+fn a_province_that_leaves_keeps_no_key_and_may_join_again_with_others() {
+    let leave = ProvinceCommand::Leave { operator: "操作员".into(), reason: "合并".into() };
+    refuses(&Province::default(), &leave, "province-not-enrolled");
+    let register = ProvinceCommand::RegisterKey(key("22-sign-1", "A"));
+    let province = yields(Province::default(), &enroll(), "province.enrolled.v1");
+    let province = yields(province, &register, "province.key-registered.v1");
+    let province = yields(province, &pause(), "province.paused.v1");
+    let province = yields(province, &leave, "province.left.v1");
+    assert!(province.keys.is_empty() && !province.enrolled && !province.paused);
+    refuses(&province, &pause(), "province-not-enrolled");
+    let province = yields(province, &enroll(), "province.enrolled.v1");
+    refuses(&province, &register, "key-exists");
+    let other = ProvinceCommand::RegisterKey(key("22-sign-2", "B"));
+    yields(province, &other, "province.key-registered.v1");
+}
+
+#[test]
+fn an_absence_is_one_only_while_it_lasts() {
+    let province = yields(Province::default(), &enroll(), "province.enrolled.v1");
+    let absence = maintenance("2026-03-08T06:00");
+    let province = yields(province, &absence, "province.maintenance-declared.v1");
+    let until = moment("2026-03-08T06:00");
+    assert_eq!(province.maintenance_until(moment("2026-03-07T21:59")), None);
+    assert_eq!(province.maintenance_until(moment("2026-03-07T22:00")), Some(until));
+    assert_eq!(province.maintenance_until(until), None);
+}

@@ -94,6 +94,7 @@ impl Stage {
             release: *release,
             host: "127.0.0.1".to_owned(),
             port: None,
+            pid_file: None,
             ports_dir: None,
             monitoring_port: None,
             store_dir: PathBuf::new(),

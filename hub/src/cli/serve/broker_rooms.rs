@@ -1,12 +1,13 @@
 //! The rooms that speak through the broker: router, receipts, feedback, and the pull of each province's reports.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use events::ids::ProvinceCode;
 use hub_core::plan::Pace;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tracing::{error, warn};
 
 use super::House;
@@ -74,6 +75,9 @@ pub(super) async fn start(house: &Arc<House>, rooms: &mut JoinSet<()>) -> anyhow
         clock: house.clock.clone(),
         receipts: receipt_door,
     });
+    let (keeper, readers) = (house.enrolment.keeper.clone(), house.readers.clone());
+    let (registrar, clock) = (house.registrar.clone(), house.clock.clone());
+    rooms.spawn(async move { keeper.run(readers, registrar, clock).await });
     rooms.spawn(keep_streams(house.clone(), connection.jetstream, desk, user));
     Ok(())
 }
@@ -104,7 +108,8 @@ fn feedback(house: &House, signer: Arc<Signer>) -> anyhow::Result<FeedbackSender
     Ok(FeedbackSender::new(needs, FeedbackConfig { pace, ..FeedbackConfig::default() })?)
 }
 
-/// Makes missing streams for whoever is enrolled, and starts taking the reports of who is new.
+/// Makes missing streams for whoever is enrolled, starts taking the reports of who is new, and stops
+/// taking those of who has left.
 async fn keep_streams(
     house: Arc<House>,
     jetstream: async_nats::jetstream::Context,
@@ -112,7 +117,11 @@ async fn keep_streams(
     user: UserKey,
 ) {
     let limits = StreamLimits::default();
-    let mut pulling: Vec<ProvinceCode> = Vec::new();
+    let config = PullConfig {
+        reports_a_second_max: house.config.broker.reports_per_second_max,
+        ..PullConfig::default()
+    };
+    let mut pulling: BTreeMap<ProvinceCode, AbortHandle> = BTreeMap::new();
     let mut pulls = JoinSet::new();
     loop {
         let enrolled = house.membership.enrolled();
@@ -123,30 +132,33 @@ async fn keep_streams(
                 STREAMS_AGAIN
             }
         };
-        for province in enrolled {
-            if !pulling.contains(&province) {
-                pulling.push(province);
-                let config = PullConfig {
-                    reports_a_second_max: house.config.broker.reports_per_second_max,
-                    ..PullConfig::default()
-                };
+        pulling.retain(|province, pull| {
+            let stays = enrolled.contains(province);
+            if !stays {
+                pull.abort();
+            }
+            stays
+        });
+        for province in &enrolled {
+            pulling.entry(*province).or_insert_with(|| {
                 let line = reports_line(house.clone(), user.clone());
-                let (desk, limits) = (desk.clone(), limits.clone());
+                let (desk, limits, config) = (desk.clone(), limits.clone(), config.clone());
+                let province = *province;
                 pulls.spawn(async move {
                     let connection = line.await;
                     ReportPull::new(desk, connection, province, limits, config).run().await;
-                });
-            }
+                })
+            });
         }
         let until = tokio::time::Instant::now() + wait;
-        while tokio::time::Instant::now() < until
-            && house.membership.enrolled().len() == pulling.len()
-        {
+        while tokio::time::Instant::now() < until && house.membership.enrolled() == enrolled {
             tokio::time::sleep(MEMBERSHIP_TICK).await;
             // One province's reports would wait for ever: this room ends too, and with it the hub.
-            if pulls.try_join_next().is_some() {
-                error!("the intake of a province's reports ended, which it never should");
-                return;
+            while let Some(ended) = pulls.try_join_next() {
+                if !ended.is_err_and(|it| it.is_cancelled()) {
+                    error!("the intake of a province's reports ended, which it never should");
+                    return;
+                }
             }
         }
     }

@@ -5,7 +5,6 @@ use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use events::envelope::{Actor, Recorded};
 use events::ids::{ProvinceCode, RequestId};
-use events::province::{KeyPurpose, KeyRegistered};
 use events::reference::{CalendarPublished, CalendarYear, ReferenceEvent};
 use hub_core::command::Command;
 use hub_core::province::ProvinceCommand;
@@ -29,7 +28,7 @@ pub struct Done {
 }
 
 #[derive(Debug, Serialize)]
-struct DoneEvent {
+pub(super) struct DoneEvent {
     position: u64,
     #[serde(rename = "type")]
     kind: &'static str,
@@ -37,22 +36,6 @@ struct DoneEvent {
 }
 
 pub(super) type Answered = Result<(StatusCode, Json<Done>), Problem>;
-
-/// A province's public keys, as it sends them to be enrolled.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Enrolment {
-    sign: PublicKey,
-    seal: PublicKey,
-    connect: PublicKey,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PublicKey {
-    key_id: String,
-    public_key: String,
-}
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -71,32 +54,6 @@ struct Release {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Nothing {}
-
-pub(crate) async fn enroll(
-    State(rooms): State<Rooms>,
-    Path(province): Path<String>,
-    request: Request,
-) -> Answered {
-    let (caller, body) = read::<Enrolment>(&rooms, request).await?;
-    let province = code(&province)?;
-    let operator = caller.name.clone();
-    let key = |it: PublicKey, purpose, algorithm: &str| {
-        ProvinceCommand::RegisterKey(KeyRegistered {
-            key_id: it.key_id,
-            purpose,
-            algorithm: algorithm.to_owned(),
-            public_key: it.public_key,
-        })
-    };
-    let commands = [
-        ProvinceCommand::Enroll { operator },
-        key(body.sign, KeyPurpose::Sign, "ed25519"),
-        key(body.seal, KeyPurpose::Seal, "x25519"),
-        key(body.connect, KeyPurpose::Connect, "nkey"),
-    ];
-    let whats = commands.map(|command| What::Province { province, command });
-    record(&rooms, &caller, whats.into()).await
-}
 
 pub(crate) async fn pause(
     State(rooms): State<Rooms>,
@@ -215,7 +172,7 @@ pub(super) async fn record(rooms: &Rooms, caller: &Caller, whats: Vec<What>) -> 
     Ok((status, Json(Done { events })))
 }
 
-fn done(it: &Recorded) -> DoneEvent {
+pub(super) fn done(it: &Recorded) -> DoneEvent {
     DoneEvent {
         position: it.position.0,
         kind: it.envelope.event.kind(),

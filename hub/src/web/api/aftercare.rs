@@ -1,4 +1,4 @@
-//! What an operator adds to what has happened: explained breaches, answered complaints, archives, revoked keys, absences.
+//! What an operator adds to what has happened: explained breaches, answered complaints, archives, absences.
 
 use axum::extract::{Path, Request, State};
 use events::province::MaintenanceDeclared;
@@ -23,13 +23,6 @@ struct Explanation {
 #[serde(deny_unknown_fields)]
 struct Reference {
     reference: String,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Revocation {
-    key_id: String,
-    reason: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -72,19 +65,6 @@ pub(crate) async fn archive(
     let (caller, body) = read::<Reference>(&rooms, request).await?;
     let command = Command::Archive { reference: note(body.reference, "/reference")? };
     let what = of_case(&rooms, &name, command).await?;
-    record(&rooms, &caller, vec![what]).await
-}
-
-/// From here on nothing signed with it counts; what it signed before stays proven.
-pub(crate) async fn revoke(
-    State(rooms): State<Rooms>,
-    Path(province): Path<String>,
-    request: Request,
-) -> Answered {
-    let (caller, body) = read::<Revocation>(&rooms, request).await?;
-    let (key_id, reason) = (body.key_id, note(body.reason, "/reason")?);
-    let command = ProvinceCommand::RevokeKey { key_id, reason };
-    let what = What::Province { province: code(&province)?, command };
     record(&rooms, &caller, vec![what]).await
 }
 

@@ -34,7 +34,12 @@ pub(crate) async fn list(
     let kind = word(asked.kind.as_deref(), "kind", of)?;
     let open_only = asked.open.unwrap_or(false);
     let page = page(&rooms, kind, open_only, asked.after, rows(asked.limit)).await?;
-    let items = page.rows.into_iter().map(Alert::from).collect();
+    let now = rooms.clock.now();
+    let told = |it: AlertRow| {
+        let away = |province| rooms.membership.province(province).maintenance_until(now);
+        Alert { maintenance_until: it.province.and_then(away), ..Alert::from(it) }
+    };
+    let items = page.rows.into_iter().map(told).collect();
     Ok(Json(PageOf { items, next: page.next, as_of: page.as_of.0 }))
 }
 

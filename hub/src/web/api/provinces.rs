@@ -32,7 +32,11 @@ pub(crate) async fn table(rooms: &Rooms) -> Result<Provinces, Problem> {
     let (rows, as_of) = rooms.aside(|views| Ok((views.provinces()?, views.position()?.0))).await?;
     let provinces = ProvinceCode::all().map(|code| {
         let row = rows.iter().find(|it| it.province == code).cloned();
-        Province::of(row.unwrap_or_else(|| nothing_yet(code)), &rooms.membership.province(code))
+        Province::of(
+            row.unwrap_or_else(|| nothing_yet(code)),
+            &rooms.membership.province(code),
+            rooms.clock.now(),
+        )
     });
     Ok(Provinces { provinces: provinces.collect(), as_of })
 }

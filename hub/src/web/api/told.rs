@@ -146,6 +146,9 @@ pub struct Alert {
     pub raised_at: Timestamp,
     pub ended_at: Option<Timestamp>,
     pub blame: Option<&'static str>,
+    /// The province has declared that it is away until then: it is absent, not silent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub maintenance_until: Option<Timestamp>,
 }
 
 impl From<AlertRow> for Alert {
@@ -161,6 +164,7 @@ impl From<AlertRow> for Alert {
             raised_at: it.raised_at,
             ended_at: it.ended_at,
             blame: it.blame.map(blame_code),
+            maintenance_until: None,
         }
     }
 }
@@ -202,6 +206,9 @@ pub struct Province {
     pub name_en: &'static str,
     pub enrolled: bool,
     pub paused: bool,
+    /// It has declared that it is away until then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub maintenance_until: Option<Timestamp>,
     pub received: u64,
     pub open: u64,
     pub waiting_delivery: u64,
@@ -229,13 +236,14 @@ pub struct Count<T> {
 
 impl Province {
     /// A row of the league table with what membership knows of it.
-    pub fn of(it: ProvinceRow, membership: &hub_core::province::Province) -> Self {
+    pub fn of(it: ProvinceRow, membership: &hub_core::province::Province, now: Timestamp) -> Self {
         Self {
             code: it.province,
             name: it.province.name(),
             name_en: it.province.name_en(),
             enrolled: membership.enrolled,
             paused: membership.paused,
+            maintenance_until: membership.maintenance_until(now),
             received: it.received,
             open: it.open,
             waiting_delivery: it.waiting_delivery,
