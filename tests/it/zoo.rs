@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 /// Animals that are looked at at the same time: each mostly waits.
 const AT_ONCE: usize = 6;
 /// How long the kit waits for what does not come. A good adapter needs a fraction of a second.
-const PATIENCE: Duration = Duration::from_secs(8);
+const PATIENCE: Duration = Duration::from_secs(12);
 /// A whole run on a busy machine.
 const PATIENCE_OF_A_WHOLE_RUN: Duration = Duration::from_secs(30);
 
