@@ -55,6 +55,20 @@ impl fmt::Display for Actor {
     }
 }
 
+impl Actor {
+    /// Whether `text` is how this actor is written.
+    pub fn is_written(&self, text: &str) -> bool {
+        match self {
+            Self::Hub => text == "hub",
+            Self::National(client) => text.strip_prefix("national:") == Some(client),
+            Self::Province(code) => {
+                text.strip_prefix("province:").and_then(|it| it.parse().ok()) == Some(*code)
+            }
+            Self::Operator(name) => text.strip_prefix("operator:") == Some(name),
+        }
+    }
+}
+
 impl std::str::FromStr for Actor {
     type Err = NotAName;
     fn from_str(text: &str) -> Result<Self, NotAName> {

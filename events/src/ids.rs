@@ -271,14 +271,33 @@ pub enum StreamName {
     Keeping,
 }
 
+/// Room for the longest stream name: `case-` and an id.
+pub type StreamRoom = [u8; 41];
+
+impl StreamName {
+    /// The name as it is written, in `room` and not on the heap: logs are read by the million.
+    pub fn written<'a>(&self, room: &'a mut StreamRoom) -> &'a str {
+        let length = match self {
+            Self::Case(id) => {
+                room[..5].copy_from_slice(b"case-");
+                id.0.hyphenated().encode_lower(&mut room[5..]);
+                41
+            }
+            Self::Province(code) => {
+                room[..9].copy_from_slice(b"province-");
+                room[9..11].copy_from_slice(&[b'0' + code.0 / 10, b'0' + code.0 % 10]);
+                11
+            }
+            Self::Reference => return "reference",
+            Self::Keeping => return "keeping",
+        };
+        str::from_utf8(&room[..length]).expect("letters, digits and hyphens")
+    }
+}
+
 impl fmt::Display for StreamName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Case(id) => write!(f, "case-{id}"),
-            Self::Province(code) => write!(f, "province-{code}"),
-            Self::Reference => f.write_str("reference"),
-            Self::Keeping => f.write_str("keeping"),
-        }
+        f.write_str(self.written(&mut [0; 41]))
     }
 }
 

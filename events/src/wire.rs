@@ -1,12 +1,14 @@
 //! CloudEvents 1.0 JSON in and out. The bytes written once are the bytes hashed and signed.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::case::CaseEvent;
-use crate::envelope::{Envelope, Event};
+use crate::envelope::{Actor, Envelope, Event};
 use crate::feedback::Feedback;
 use crate::ids::{EventId, ReportId, StreamName};
 use crate::keeping::KeepingEvent;
@@ -46,20 +48,40 @@ pub enum WireError {
     },
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct CloudEvent<'a> {
-    specversion: std::borrow::Cow<'a, str>,
+    specversion: Cow<'a, str>,
     id: Uuid,
-    source: std::borrow::Cow<'a, str>,
+    source: Cow<'a, str>,
     #[serde(rename = "type")]
-    kind: std::borrow::Cow<'a, str>,
-    subject: std::borrow::Cow<'a, str>,
+    kind: Cow<'a, str>,
+    subject: Cow<'a, str>,
     time: Timestamp,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     causedby: Option<Uuid>,
-    datacontenttype: std::borrow::Cow<'a, str>,
+    datacontenttype: Cow<'a, str>,
+    data: &'a RawValue,
+}
+
+/// The same when it is read: nothing is copied that stands in the bytes as it is.
+#[derive(Deserialize)]
+struct Read<'a> {
     #[serde(borrow)]
-    data: std::borrow::Cow<'a, RawValue>,
+    specversion: Cow<'a, str>,
+    id: Uuid,
+    #[serde(borrow)]
+    source: Cow<'a, str>,
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    subject: Cow<'a, str>,
+    time: Timestamp,
+    #[serde(default)]
+    causedby: Option<Uuid>,
+    #[serde(borrow, rename = "datacontenttype")]
+    _datacontenttype: Cow<'a, str>,
+    #[serde(borrow)]
+    data: &'a RawValue,
 }
 
 fn to_bytes(
@@ -80,13 +102,13 @@ fn to_bytes(
         time,
         causedby,
         datacontenttype: "application/json".into(),
-        data: std::borrow::Cow::Owned(data),
+        data: &data,
     };
     serde_json::to_vec(&event).expect("plain structs with text keys always serialize")
 }
 
-fn read<'a>(bytes: &'a [u8], what: &'static str) -> Result<CloudEvent<'a>, WireError> {
-    let event: CloudEvent<'a> =
+fn read<'a>(bytes: &'a [u8], what: &'static str) -> Result<Read<'a>, WireError> {
+    let event: Read<'a> =
         serde_json::from_slice(bytes).map_err(|source| WireError::Unreadable { what, source })?;
     if event.specversion != "1.0" {
         return Err(WireError::Contradiction { field: "specversion" });
@@ -170,20 +192,20 @@ pub fn report_to_bytes(message: &ReportMessage) -> Vec<u8> {
 /// Reads a report and checks that its envelope and its data agree.
 pub fn report_from_bytes(bytes: &[u8]) -> Result<ReportMessage, WireError> {
     let it = read(bytes, "report")?;
-    let kind = it.kind.clone().into_owned();
-    let token = kind
+    let token = it
+        .kind
         .strip_prefix(TYPE_PREFIX)
         .and_then(|it| it.strip_prefix("report."))
         .and_then(|it| it.strip_suffix(".v1"))
         .filter(|it| crate::report::News::TOKENS.contains(it))
-        .ok_or_else(|| WireError::UnknownKind { kind: kind.chars().take(128).collect() })?;
+        .ok_or_else(|| WireError::UnknownKind { kind: it.kind.chars().take(128).collect() })?;
     let report: Report = serde_json::from_str(it.data.get())
         .map_err(|source| WireError::Unreadable { what: "report's data", source })?;
     let fits =
         |fits: bool, field| if fits { Ok(()) } else { Err(WireError::Contradiction { field }) };
     fits(report.news.token() == token, "type")?;
-    fits(it.source == format!("province:{}", report.province), "source")?;
-    fits(it.subject == format!("case-{}", report.case), "subject")?;
+    fits(Actor::Province(report.province).is_written(&it.source), "source")?;
+    fits(it.subject == StreamName::Case(report.case).written(&mut [0; 41]), "subject")?;
     Ok(ReportMessage { id: ReportId(it.id), occurred_at: it.time, report })
 }
 

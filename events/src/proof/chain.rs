@@ -39,13 +39,14 @@ pub struct Link<'a> {
 impl Link<'_> {
     /// The hash of this link.
     pub fn hash(&self) -> Hash {
-        let mut sha = Sha256::new_with_prefix(b"hub-chain-v1");
+        let mut sha = Buffered::default();
+        sha.add(b"hub-chain-v1");
         let mut field = |bytes: Option<&[u8]>| match bytes {
             Some(bytes) => {
-                sha.update((bytes.len() as u64).to_be_bytes());
-                sha.update(bytes);
+                sha.add(&(bytes.len() as u64).to_be_bytes());
+                sha.add(bytes);
             }
-            None => sha.update(u64::MAX.to_be_bytes()),
+            None => sha.add(&u64::MAX.to_be_bytes()),
         };
         field(Some(self.origin.as_bytes()));
         field(Some(&self.position.to_be_bytes()));
@@ -58,7 +59,40 @@ impl Link<'_> {
         field(self.sealed);
         field(self.evidence);
         field(self.evidence_signature.map(str::as_bytes));
-        Hash(sha.finalize().into())
+        sha.end()
+    }
+}
+
+/// Many short fields are given to the hash as one piece: each piece has a price of its own.
+struct Buffered {
+    sha: Sha256,
+    bytes: [u8; 512],
+    filled: usize,
+}
+
+impl Default for Buffered {
+    fn default() -> Self {
+        Self { sha: Sha256::new(), bytes: [0; 512], filled: 0 }
+    }
+}
+
+impl Buffered {
+    fn add(&mut self, part: &[u8]) {
+        if let Some(room) = self.bytes.get_mut(self.filled..self.filled + part.len()) {
+            room.copy_from_slice(part);
+            self.filled += part.len();
+        } else {
+            self.flush();
+            self.sha.update(part);
+        }
+    }
+    fn flush(&mut self) {
+        self.sha.update(&self.bytes[..self.filled]);
+        self.filled = 0;
+    }
+    fn end(mut self) -> Hash {
+        self.flush();
+        Hash(self.sha.finalize().into())
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use events::envelope::Position;
+use events::envelope::{Position, Recorded};
 
 use crate::log::Readers;
 use crate::views::feed::feed;
@@ -76,19 +76,16 @@ pub fn replay(
     progress: &mut dyn FnMut(Position),
 ) -> Result<Replayed, ReplayError> {
     let mut folds = Folds::new(None);
-    let (mut events, mut position) = (0, Position(0));
-    feed(readers, Position(0), until, |batch| {
-        for recorded in batch {
-            folds.apply(None, recorded)?;
-        }
-        events += batch.len() as u64;
-        if let Some(last) = batch.last() {
-            position = last.position;
-            progress(position);
-        }
+    let mut position = Position(0);
+    let fold = |folds: &mut Folds, it: &Recorded| folds.apply(None, it);
+    feed(readers, Position(0), until, &mut folds, fold, |_, reached| {
+        position = reached;
+        progress(reached);
         Ok(())
     })
     .map_err(ReplayError::Fold)?;
+    // From 1, without gaps.
+    let events = position.0;
     let views = folds.sums();
     Ok(Replayed { events, position, views, folds })
 }

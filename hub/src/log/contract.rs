@@ -14,6 +14,7 @@ use events::vocabulary::Rating;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::log::raw::Keep;
 use crate::log::{Append, Conflict, EventLog, Expected, SenderKey};
 
 /// The origin of the logs that the suite is given.
@@ -282,6 +283,18 @@ fn pages_meet_without_gap_or_overlap(log: &mut (impl EventLog + ?Sized)) {
         }
         assert_eq!(read, whole, "pages of {size}");
     }
+    let mut folded: Vec<Recorded> = Vec::new();
+    for after in (0..whole.len() as u64).step_by(3) {
+        let page = log.read_raw(Position(after), 3).expect("the store works");
+        assert!(page.len() <= 3);
+        let each = page.each(Keep::ForFolding, |it| it.map(|it| folded.push(it)));
+        each.expect("what is stored can be understood");
+    }
+    let mut lean = whole;
+    for it in &mut lean {
+        (it.body, it.envelope.evidence) = (Vec::new(), None);
+    }
+    assert_eq!(folded, lean, "read raw and understood later");
     assert_eq!(log.read_all(Position(0), 0).expect("the store works"), []);
     assert_eq!(log.read_all(Position(u64::MAX), 5).expect("the store works"), []);
 }

@@ -9,6 +9,7 @@ pub mod sqlite;
 mod batch;
 pub mod checkpoint;
 pub mod columns;
+pub mod raw;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,6 +17,8 @@ use events::envelope::{Envelope, Position, Recorded, Version};
 use events::ids::StreamName;
 use events::proof::Hash;
 use jiff::Timestamp;
+
+use raw::RawBatch;
 
 /// What the next append of a stream builds on. There is deliberately no "any".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +112,11 @@ pub trait ReadLog: Send {
     fn read_stream(&self, stream: &StreamName) -> Result<Vec<Recorded>, ReadError>;
     /// At most `count_max` events after `after`, in order.
     fn read_all(&self, after: Position, count_max: usize) -> Result<Vec<Recorded>, ReadError>;
+    /// The same events, proven but not yet understood: for whoever reads many on one thread and
+    /// understands them on another.
+    fn read_raw(&self, after: Position, count_max: usize) -> Result<RawBatch, ReadError> {
+        Ok(self.read_all(after, count_max)?.into_iter().collect())
+    }
     /// The last position and its hash; nothing in an empty log.
     fn head(&self) -> Result<Option<(Position, Hash)>, ReadError>;
     /// The story in which a sender's key was used.

@@ -30,6 +30,7 @@ use lru::LruCache;
 use rusqlite::Connection;
 
 use crate::log::batch::Head;
+use crate::log::raw::RawBatch;
 use crate::log::{Append, AppendError, Conflict, EventLog, ReadError, ReadLog, Readers, SenderKey};
 
 pub(crate) use import::Import;
@@ -123,6 +124,9 @@ impl ReadLog for SqliteLog {
     fn read_all(&self, after: Position, count_max: usize) -> Result<Vec<Recorded>, ReadError> {
         read::all(&self.connection, &self.origin, after, count_max)
     }
+    fn read_raw(&self, after: Position, count_max: usize) -> Result<RawBatch, ReadError> {
+        read::raw(&self.connection, &self.origin, after, count_max)
+    }
     fn head(&self) -> Result<Option<(Position, Hash)>, ReadError> {
         read::head(&self.connection)
     }
@@ -147,6 +151,9 @@ impl ReadLog for SqliteReader {
     }
     fn read_all(&self, after: Position, count_max: usize) -> Result<Vec<Recorded>, ReadError> {
         read::all(&self.connection, &self.origin, after, count_max)
+    }
+    fn read_raw(&self, after: Position, count_max: usize) -> Result<RawBatch, ReadError> {
+        read::raw(&self.connection, &self.origin, after, count_max)
     }
     fn head(&self) -> Result<Option<(Position, Hash)>, ReadError> {
         read::head(&self.connection)

@@ -1,63 +1,57 @@
-//! The log for whoever folds a lot of it: two threads read and decode, this one folds.
+//! The log for whoever folds a lot of it: one thread reads and proves, this one understands and folds.
 
 use std::sync::mpsc::{SyncSender, sync_channel};
 
 use events::envelope::{Position, Recorded};
 
 use crate::log::Readers;
+use crate::log::raw::{Keep, RawBatch};
 use crate::views::reader::ViewError;
 
 /// Events read at once.
 pub(crate) const BATCH_EVENTS_MAX: usize = 2_000;
-/// Batches of each decoding thread that may wait for the fold.
-const WAITING_BATCHES_MAX: usize = 2;
-/// Threads that read and decode. Decoding takes several times as long as folding, so one would
-/// leave the fold idle.
-const DECODERS: u64 = 2;
+/// Batches that may wait for the fold.
+const WAITING_BATCHES_MAX: usize = 3;
 
-type Batch = Result<Vec<Recorded>, ViewError>;
+type Batch = Result<RawBatch, ViewError>;
 
-/// Hands every event from `after` to `until` (the end, if absent) to `fold`, in batches, in order.
-pub(crate) fn feed(
+/// Hands every event from `after` to `until` (the end, if absent) to `fold`, one by one and in order,
+/// without body and evidence; and after each batch its last position to `pause`.
+pub(crate) fn feed<F>(
     readers: &Readers,
     after: Position,
     until: Option<Position>,
-    mut fold: impl FnMut(&[Recorded]) -> Result<(), ViewError>,
+    folding: &mut F,
+    fold: impl Fn(&mut F, &Recorded) -> Result<(), ViewError>,
+    mut pause: impl FnMut(&mut F, Position) -> Result<(), ViewError>,
 ) -> Result<(), ViewError> {
     std::thread::scope(|scope| {
-        let mut decoded = Vec::new();
-        for nth in 0..DECODERS {
-            let (give, take) = sync_channel::<Batch>(WAITING_BATCHES_MAX);
-            let after = Position(after.0 + nth * BATCH_EVENTS_MAX as u64);
-            scope.spawn(move || decode(readers, after, until, &give));
-            decoded.push(take);
-        }
-        // Positions have no gaps, so the threads' batches follow one another in turn.
-        for nth in (0..decoded.len()).cycle() {
-            let Ok(batch) = decoded[nth].recv() else { break };
+        let (give, take) = sync_channel::<Batch>(WAITING_BATCHES_MAX);
+        scope.spawn(move || read(readers, after, until, &give));
+        let mut last = after;
+        for batch in take {
             let batch = batch?;
-            fold(&batch)?;
-            if batch.len() < BATCH_EVENTS_MAX {
-                break;
+            batch.each(Keep::ForFolding, |recorded| {
+                let recorded = recorded.map_err(ViewError::Log)?;
+                last = recorded.position;
+                fold(folding, &recorded)
+            })?;
+            if !batch.is_empty() {
+                pause(folding, last)?;
             }
         }
         Ok(())
     })
 }
 
-/// Reads every batch whose turn is this thread's, up to the first that is not full.
-fn decode(
-    readers: &Readers,
-    mut after: Position,
-    until: Option<Position>,
-    give: &SyncSender<Batch>,
-) {
+/// Reads batch after batch, up to the first that is not full.
+fn read(readers: &Readers, mut after: Position, until: Option<Position>, give: &SyncSender<Batch>) {
     loop {
         let left = until.map_or(u64::MAX, |it| it.0.saturating_sub(after.0));
         let count = BATCH_EVENTS_MAX.min(usize::try_from(left).unwrap_or(usize::MAX));
         let batch = match count {
-            0 => Ok(vec![]),
-            count => readers.read(|log| log.read_all(after, count)).map_err(ViewError::Log),
+            0 => Ok(RawBatch::default()),
+            count => readers.read(|log| log.read_raw(after, count)).map_err(ViewError::Log),
         };
         let full = batch.as_ref().is_ok_and(|it| it.len() == BATCH_EVENTS_MAX);
         // Whoever folds has given up: then nobody needs the rest.
@@ -65,6 +59,7 @@ fn decode(
         if gone || !full {
             return;
         }
-        after = Position(after.0 + DECODERS * BATCH_EVENTS_MAX as u64);
+        // Positions have no gaps.
+        after = Position(after.0 + BATCH_EVENTS_MAX as u64);
     }
 }

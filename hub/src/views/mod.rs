@@ -14,6 +14,7 @@ pub(crate) mod feedback;
 pub(crate) mod file;
 pub mod folds;
 pub(crate) mod journey;
+pub(crate) mod keys;
 pub(crate) mod lapses;
 pub(crate) mod lookup;
 pub mod membership;

@@ -181,16 +181,12 @@ pub fn rebuild(
         .map_err(failed("set up"))?;
     file::create(&connection, false)?;
     let mut folds = Folds::new(opener);
-    feed(readers, Position(0), Some(until), |batch| {
-        for recorded in batch {
-            folds.apply(Some(&connection), recorded)?;
-        }
+    let fold = |folds: &mut Folds, it: &Recorded| folds.apply(Some(&connection), it);
+    feed(readers, Position(0), Some(until), &mut folds, fold, |folds, reached| {
         if folds.changed_count() > REBUILD_ROWS_MAX {
-            write(&connection, &mut folds, None)?;
+            write(&connection, folds, None)?;
         }
-        if let Some(last) = batch.last() {
-            progress(last.position, until);
-        }
+        progress(reached, until);
         Ok(())
     })?;
     write(&connection, &mut folds, Some(until))?;

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params_from_iter};
 use sha2::{Digest, Sha256};
 
 use crate::views::cells::{Cell, bytes_of, cell_of};
+use crate::views::keys::KeyHash;
 use crate::views::reader::ViewError;
 
 /// What a table's rows are loaded from when they are missed; nothing during a replay.
@@ -37,13 +38,13 @@ struct Slot<R> {
 
 /// The rows of one view.
 pub(crate) struct Table<R: Row> {
-    slots: HashMap<R::Key, Slot<R>>,
+    slots: HashMap<R::Key, Slot<R>, KeyHash>,
     changed: Vec<R::Key>,
 }
 
 impl<R: Row> Default for Table<R> {
     fn default() -> Self {
-        Self { slots: HashMap::new(), changed: Vec::new() }
+        Self { slots: HashMap::default(), changed: Vec::new() }
     }
 }
 

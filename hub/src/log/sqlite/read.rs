@@ -2,19 +2,17 @@
 
 use std::str::FromStr as _;
 
-use events::envelope::{Evidence, Position, Recorded, Version};
+use events::envelope::{Position, Recorded};
 use events::ids::{CaseId, StreamName};
 use events::proof::Hash;
 use events::proof::chain::Link;
-use events::wire::event_from_bytes;
-use jiff::Timestamp;
 use rusqlite::types::{FromSqlError, ValueRef};
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Params, Row};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::append::StoredName;
-use crate::log::columns::{self, Columns};
+use crate::log::raw::{Keep, Place, RawBatch, Stored};
 use crate::log::{ReadError, SenderKey};
 
 /// How many prepared statements a connection keeps.
@@ -46,13 +44,35 @@ pub(super) fn all(
     after: Position,
     count_max: usize,
 ) -> Result<Vec<Recorded>, ReadError> {
-    let sql = format!(
+    let statement = connection.prepare_cached(&all_sql()).map_err(failed("the log"))?;
+    rows(statement, origin, limits(after, count_max), "the log")
+}
+
+/// The same, not yet understood and without evidence.
+pub(super) fn raw(
+    connection: &Connection,
+    origin: &str,
+    after: Position,
+    count_max: usize,
+) -> Result<RawBatch, ReadError> {
+    let mut statement = connection.prepare_cached(&all_sql()).map_err(failed("the log"))?;
+    let mut rows = statement.query(limits(after, count_max)).map_err(failed("the log"))?;
+    let mut batch = RawBatch::default();
+    while let Some(row) = rows.next().map_err(failed("the log"))? {
+        push(&mut batch, origin, row, Keep::ForFolding)?;
+    }
+    Ok(batch)
+}
+
+fn all_sql() -> String {
+    format!(
         "SELECT {COLUMNS} FROM event CROSS JOIN stream USING (stream_ref)
          WHERE position > ?1 ORDER BY position LIMIT ?2"
-    );
-    let statement = connection.prepare_cached(&sql).map_err(failed("the log"))?;
-    let limits = [after.0, count_max as u64].map(|it| i64::try_from(it).unwrap_or(i64::MAX));
-    rows(statement, origin, limits, "the log")
+    )
+}
+
+fn limits(after: Position, count_max: usize) -> [i64; 2] {
+    [after.0, count_max as u64].map(|it| i64::try_from(it).unwrap_or(i64::MAX))
 }
 
 fn rows(
@@ -62,9 +82,14 @@ fn rows(
     what: &'static str,
 ) -> Result<Vec<Recorded>, ReadError> {
     let mut rows = statement.query(params).map_err(failed(what))?;
-    let mut all = Vec::new();
+    let (mut all, mut one) = (Vec::new(), RawBatch::default());
     while let Some(row) = rows.next().map_err(failed(what))? {
-        all.push(recorded(origin, row)?);
+        one.clear();
+        push(&mut one, origin, row, Keep::Whole)?;
+        one.each(Keep::Whole, |it| {
+            all.push(it?);
+            Ok::<_, ReadError>(())
+        })?;
     }
     Ok(all)
 }
@@ -150,7 +175,8 @@ pub(crate) fn stream_name(value: ValueRef<'_>) -> rusqlite::Result<StreamName> {
     name.ok_or_else(|| FromSqlError::InvalidType.into())
 }
 
-fn recorded(origin: &str, row: &Row<'_>) -> Result<Recorded, ReadError> {
+/// Adds a row to `batch`, after its hash was computed again. Without its evidence, unless all is kept.
+fn push(batch: &mut RawBatch, origin: &str, row: &Row<'_>, keep: Keep) -> Result<(), ReadError> {
     let position: i64 = row.get(0).map_err(failed("a position"))?;
     let position = Position(position.unsigned_abs());
     let damaged = |why: String| ReadError::Damaged { position, why };
@@ -159,51 +185,37 @@ fn recorded(origin: &str, row: &Row<'_>) -> Result<Recorded, ReadError> {
     let text = |at| row.get_ref(at).and_then(|it| Ok(it.as_str()?)).map_err(shape);
     let bytes = |at| row.get_ref(at).and_then(|it| Ok(it.as_blob()?)).map_err(shape);
     let maybe = |at| row.get_ref(at).and_then(|it| Ok(it.as_blob_or_null()?)).map_err(shape);
-    let stream = row.get_ref(1).and_then(stream_name).map_err(shape)?.to_string();
-    let recorded_at_us: i64 = row.get(3).map_err(shape)?;
     let signature = row.get_ref(11).and_then(|it| Ok(it.as_str_or_null()?)).map_err(shape)?;
-    let event_id = Uuid::from_slice(bytes(5)?).map_err(|it| damaged(it.to_string()))?;
     let hash = |at| row.get(at).map(Hash).map_err(shape);
-    let body = bytes(8)?;
+    let place = Place {
+        position: position.0,
+        version: number(2)?,
+        recorded_at_us: row.get(3).map_err(shape)?,
+        epoch: number(4)?,
+        event_id: Uuid::from_slice(bytes(5)?).map_err(|it| damaged(it.to_string()))?,
+        stream: row.get_ref(1).and_then(stream_name).map_err(shape)?,
+        previous: hash(12)?,
+        hash: hash(13)?,
+    };
+    let mut room = [0; 41];
     let link = Link {
         origin,
-        position: position.0,
-        stream: &stream,
-        version: number(2)?,
-        recorded_at: recorded_at_us,
-        epoch: number(4)?,
-        previous: hash(12)?,
-        body,
+        position: place.position,
+        stream: place.stream.written(&mut room),
+        version: place.version,
+        recorded_at: place.recorded_at_us,
+        epoch: place.epoch,
+        previous: place.previous,
+        body: bytes(8)?,
         sealed: maybe(9)?,
         evidence: maybe(10)?,
         evidence_signature: signature,
     };
-    let stored = hash(13)?;
-    if link.hash() != stored {
+    if link.hash() != place.hash {
         return Err(damaged("its hash is another one".to_owned()));
     }
-    let written = Columns { event_id, stream: &stream, kind: text(6)?, actor: text(7)? };
-    let mut envelope = event_from_bytes(body).map_err(|it| damaged(it.to_string()))?;
-    // The body is parsed once: what was read from it is held against the columns.
-    if let Some(why) = columns::contradiction_of(&written, &envelope) {
-        return Err(damaged(why.to_owned()));
-    }
-    envelope.sealed = link.sealed.map(<[u8]>::to_vec);
-    envelope.evidence = match (link.evidence, signature) {
-        (Some(bytes), Some(signature)) => {
-            Some(Evidence { bytes: bytes.to_vec(), signature: signature.to_owned() })
-        }
-        _ => None,
-    };
-    Ok(Recorded {
-        position,
-        version: Version(link.version),
-        recorded_at: Timestamp::from_microsecond(recorded_at_us)
-            .map_err(|it| damaged(it.to_string()))?,
-        epoch: link.epoch,
-        previous: link.previous,
-        hash: stored,
-        body: body.to_vec(),
-        envelope,
-    })
+    let evidence = link.evidence.zip(signature).filter(|_| keep == Keep::Whole);
+    let (kind, actor) = (text(6)?, text(7)?);
+    batch.push(place, &Stored { kind, actor, body: link.body, sealed: link.sealed, evidence });
+    Ok(())
 }
