@@ -2,10 +2,12 @@
 //!
 //! It never repairs, and it never panics on any file: every byte is foreign until it is proven.
 
+mod relay;
 mod rows;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use ed25519_dalek::VerifyingKey;
 use events::ids::StreamName;
@@ -15,7 +17,8 @@ use events::wire::event_from_bytes;
 use rusqlite::{Connection, ErrorCode};
 
 use crate::audit::export::{EventLine, ExportError, KeysDigest, Line, Lines};
-use crate::audit::walk::{Row, Walk};
+use crate::audit::verify::relay::Relay;
+use crate::audit::walk::{Chain, Row, Walk};
 use crate::log::checkpoint;
 use crate::log::sqlite::{OpenError, reader_connection};
 
@@ -100,23 +103,46 @@ impl Against<'_> {
     }
 }
 
+/// What a walk was busy with, without what it waited for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Times {
+    /// The first thread: reading rows and following the chain.
+    pub chain: Duration,
+    /// The second: columns and words, without signatures.
+    pub words: Duration,
+    /// The second: signatures.
+    pub signatures: Duration,
+    /// Afterwards: the senders' keys, and SQLite's own look at its file.
+    pub file: Duration,
+}
+
 /// Walks the log at `path`. `progress` is told now and then how many of how many events are done.
 pub fn verify(
     path: &Path,
     against: Against<'_>,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Report, VerifyError> {
+    verify_timed(path, against, progress, &mut Times::default())
+}
+
+/// The same, and what it was busy with.
+pub fn verify_timed(
+    path: &Path,
+    against: Against<'_>,
+    progress: &mut dyn FnMut(u64, u64),
+    times: &mut Times,
+) -> Result<Report, VerifyError> {
     let mut walk = against.walk()?;
     let mut report = Report::default();
     let damage = match reader_connection(path) {
-        Ok(connection) => examine(&connection, &mut walk, &mut report, progress),
+        Ok(connection) => examine(&connection, &mut walk, &mut report, progress, times),
         Err(error) => Err(file_damage(path, error)?),
     };
     report.events = walk.position();
     report.head = walk.head();
-    report.streams = walk.streams() as u64;
-    report.signatures = walk.signatures;
-    report.checkpoints = walk.checkpoints;
+    report.streams = walk.chain.streams() as u64;
+    report.signatures = walk.words.signatures;
+    report.checkpoints = walk.words.checkpoints;
     report.damage = damage.err();
     Ok(report)
 }
@@ -146,6 +172,7 @@ fn examine(
     walk: &mut Walk,
     report: &mut Report,
     progress: &mut dyn FnMut(u64, u64),
+    times: &mut Times,
 ) -> Result<(), Damage> {
     let structure = |it: rusqlite::Error| Damage {
         position: None,
@@ -157,23 +184,27 @@ fn examine(
     let count = number("SELECT coalesce(max(position), 0) FROM event").map_err(structure)?;
     let streams = number("SELECT count(*) FROM stream NOT INDEXED").map_err(structure)?;
     let bounds = Bounds { count: count.unsigned_abs(), streams };
-    walk_events(connection, &origin, &bounds, walk, progress)?;
+    let Walk { chain, words } = walk;
+    relay::walk(&origin, words, times, |relay| {
+        follow_events(connection, &origin, &bounds, chain, relay, progress)
+    })?;
+    let walked = Instant::now();
     let what = |what: String| Err(Damage { position: None, what });
     // SQLite takes a rowid's own check for granted.
     let named = number("SELECT count(*) = 1 AND min(one) = 1 FROM meta").map_err(structure)?;
     if named != 1 {
         return what("the log's name is damaged".to_owned());
     }
-    if let Some(cut) = walk.cut() {
+    if let Some(cut) = walk.words.cut() {
         return what(cut);
     }
-    if walk.streams() as u64 != streams.unsigned_abs() {
+    if walk.chain.streams() as u64 != streams.unsigned_abs() {
         return what("there is a story without events".to_owned());
     }
     let sql = "SELECT count(*) = max(epoch) AND min(epoch) = 1 FROM fence";
     let gapless = connection.query_row(sql, [], |row| row.get::<_, Option<bool>>(0));
     let epochs = number("SELECT coalesce(max(epoch), 0) FROM fence").map_err(structure)?;
-    if gapless.map_err(structure)? == Some(false) || epochs.unsigned_abs() < walk.epoch() {
+    if gapless.map_err(structure)? == Some(false) || epochs.unsigned_abs() < walk.chain.epoch() {
         return what("the epochs have a gap".to_owned());
     }
     report.sender_keys = rows::sender_keys(connection, &origin)?;
@@ -183,6 +214,7 @@ fn examine(
     if verdict != "ok" {
         return what(format!("the file's structure is damaged: {verdict}"));
     }
+    times.file = walked.elapsed();
     Ok(())
 }
 
@@ -191,39 +223,43 @@ struct Bounds {
     streams: i64,
 }
 
-fn walk_events(
+/// Reads every row and follows the chain; what is wrong is told with the position that it is wrong at.
+fn follow_events(
     connection: &Connection,
     origin: &str,
     bounds: &Bounds,
-    walk: &mut Walk,
+    chain: &mut Chain,
+    relay: &mut Relay,
     progress: &mut dyn FnMut(u64, u64),
-) -> Result<(), Damage> {
+) -> Result<(), (u64, String)> {
     let sql =
         "SELECT position, event.stream_ref, name, version, recorded_at, epoch, event_id, kind,
         actor, body, sealed, evidence, evidence_signature, previous_hash, hash
         FROM event NOT INDEXED LEFT JOIN stream USING (stream_ref) ORDER BY position";
-    let at = |walk: &Walk, what: String| Damage { position: Some(walk.position() + 1), what };
-    let broken = |it: rusqlite::Error| format!("the file's structure is damaged: {it}");
-    let mut statement = connection.prepare(sql).map_err(|it| at(walk, broken(it)))?;
-    let mut rows = statement.query([]).map_err(|it| at(walk, broken(it)))?;
+    // The first bad position: where one is missing, the missing one.
+    let broken = |chain: &Chain, it: rusqlite::Error| {
+        (chain.position() + 1, format!("the file's structure is damaged: {it}"))
+    };
+    let mut statement = connection.prepare(sql).map_err(|it| broken(chain, it))?;
+    let mut rows = statement.query([]).map_err(|it| broken(chain, it))?;
     loop {
         let row = match rows.next() {
             Ok(Some(row)) => row,
             Ok(None) => break,
-            Err(error) => return Err(at(walk, broken(error))),
+            Err(error) => return Err(broken(chain, error)),
         };
-        let mut name = String::new();
-        let verdict =
-            rows::raw(origin, row, bounds.streams, &mut name).and_then(|it| walk.step(&it));
-        if let Err(what) = verdict {
-            // The first bad position: where one is missing, the missing one.
-            return Err(Damage { position: Some(walk.position() + 1), what });
+        let here = chain.position() + 1;
+        let (mut stream, mut room) = (StreamName::Keeping, [0; 41]);
+        let raw = rows::raw(origin, row, bounds.streams, &mut stream, &mut room);
+        let row = raw.and_then(|it| chain.step(&it).map(|()| it)).map_err(|what| (here, what))?;
+        if !relay.pass(stream, &row).map_err(|what| (here, what))? {
+            return Ok(());
         }
-        if walk.position().is_multiple_of(PROGRESS_EVENTS) {
-            progress(walk.position(), bounds.count);
+        if chain.position().is_multiple_of(PROGRESS_EVENTS) {
+            progress(chain.position(), bounds.count);
         }
     }
-    progress(walk.position(), bounds.count);
+    progress(chain.position(), bounds.count);
     Ok(())
 }
 
@@ -244,9 +280,9 @@ pub fn verify_export(
         Err(error) => Err(error),
     };
     report.head = walk.head();
-    report.streams = walk.streams() as u64;
-    report.signatures = walk.signatures;
-    report.checkpoints = walk.checkpoints;
+    report.streams = walk.chain.streams() as u64;
+    report.signatures = walk.words.signatures;
+    report.checkpoints = walk.words.checkpoints;
     report.damage = match damage {
         Ok(damage) => damage,
         Err(ExportError::File { path, source, .. }) => {
@@ -300,7 +336,7 @@ fn examine_export(
     if (end.sender_keys, end.sender_keys_hash) != (keys.count, keys.hash()) {
         return file("senders' keys are missing or changed");
     }
-    match walk.cut() {
+    match walk.words.cut() {
         Some(cut) if from == 1 => file(&cut),
         _ => Ok(None),
     }

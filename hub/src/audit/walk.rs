@@ -1,11 +1,10 @@
 //! The auditor's walk: event after event, believing nothing but the bytes. Knows no file format.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::str::FromStr as _;
+use std::time::{Duration, Instant};
 
 use ed25519_dalek::VerifyingKey;
-use events::case::CaseEvent;
-use events::envelope::{Actor, Event};
+use events::envelope::{Actor, Envelope, Event};
 use events::ids::{ProvinceCode, StreamName};
 use events::keeping::KeepingEvent;
 use events::proof::Hash;
@@ -35,21 +34,39 @@ pub(crate) struct Row<'a> {
     pub(crate) hash: Hash,
 }
 
-/// What has been seen so far.
+/// What has been seen so far: the chain, and what its events say. Each can be walked on a thread of
+/// its own; `Walk` takes both steps.
 pub(crate) struct Walk {
+    pub(crate) chain: Chain,
+    pub(crate) words: Words,
+}
+
+/// The order of the rows and their hashes.
+pub(crate) struct Chain {
     previous: Hash,
     position: u64,
     recorded_at_us: i64,
     epoch: u64,
     event_id: Option<Uuid>,
     versions: Vec<u64>,
-    // What came before is not known: versions begin anywhere, keys may be unknown.
+    // What came before is not known: versions begin anywhere.
+    partial: bool,
+}
+
+/// What rows in order say: their columns, their provinces' words, their checkpoints.
+pub(crate) struct Words {
+    // The last good event.
+    position: u64,
+    hash: Hash,
+    // What came before is not known: keys may be unknown.
     partial: bool,
     keys: HashMap<(ProvinceCode, String), Option<VerifyingKey>>,
     signed: BTreeMap<u64, Hash>,
     hub_key: Option<VerifyingKey>,
     hashes: VecDeque<Hash>,
     pub(crate) signatures: u64,
+    /// How long checking them took.
+    pub(crate) signatures_took: Duration,
     pub(crate) checkpoints: u64,
 }
 
@@ -57,7 +74,7 @@ impl Walk {
     /// Begins before position 1. `signed` are checkpoints from elsewhere; `hub_key` also checks
     /// those that the log carries.
     pub(crate) fn new(hub_key: Option<VerifyingKey>, signed: &[Checkpoint]) -> Self {
-        Self {
+        let chain = Chain {
             previous: Hash::ZERO,
             position: 0,
             recorded_at_us: i64::MIN,
@@ -65,31 +82,54 @@ impl Walk {
             event_id: None,
             versions: Vec::new(),
             partial: false,
+        };
+        let words = Words {
+            position: 0,
+            hash: Hash::ZERO,
+            partial: false,
             keys: HashMap::new(),
             signed: signed.iter().map(|it| (it.position, it.hash)).collect(),
             hub_key,
             hashes: VecDeque::new(),
             signatures: 0,
+            signatures_took: Duration::ZERO,
             checkpoints: 0,
-        }
+        };
+        Self { chain, words }
     }
 
     /// The same, but it begins behind `position`.
     pub(crate) fn behind(mut self, position: u64, previous: Hash) -> Self {
-        self.position = position;
-        self.previous = previous;
-        self.partial = position > 0;
+        self.chain.position = position;
+        self.chain.previous = previous;
+        self.chain.partial = position > 0;
+        self.words.position = position;
+        self.words.hash = previous;
+        self.words.partial = position > 0;
         self
     }
 
-    /// Where the walk is.
+    /// The last position that was found good.
     pub(crate) fn position(&self) -> u64 {
-        self.position
+        self.words.position
     }
 
-    /// The last position and its hash.
+    /// The last good position and its hash.
     pub(crate) fn head(&self) -> Option<(u64, Hash)> {
-        (self.position > 0).then_some((self.position, self.previous))
+        (self.position() > 0).then_some((self.words.position, self.words.hash))
+    }
+
+    /// One step of both. What is wrong with the row, if anything is.
+    pub(crate) fn step(&mut self, row: &Row<'_>) -> Result<(), String> {
+        self.chain.step(row)?;
+        self.words.step(row)
+    }
+}
+
+impl Chain {
+    /// Where the walk along the chain is.
+    pub(crate) fn position(&self) -> u64 {
+        self.position
     }
 
     /// The last epoch.
@@ -102,7 +142,7 @@ impl Walk {
         self.versions.iter().filter(|it| **it > 0).count()
     }
 
-    /// One step. What is wrong with the row, if anything is.
+    /// One step. Which rule of order or which hash is broken, if any is.
     pub(crate) fn step(&mut self, row: &Row<'_>) -> Result<(), String> {
         self.order(row)?;
         let link = &row.link;
@@ -112,23 +152,12 @@ impl Walk {
         if link.hash() != row.hash {
             return Err("its hash is another one: it was changed".to_owned());
         }
-        let columns = Columns {
-            event_id: row.event_id,
-            stream: link.stream,
-            kind: row.kind,
-            actor: row.actor,
-        };
-        if let Some(why) = columns::contradiction(&columns, link.body) {
-            return Err(why.to_owned());
-        }
-        self.evidence(row)?;
         self.position = link.position;
         self.previous = row.hash;
         self.recorded_at_us = link.recorded_at;
         self.epoch = link.epoch;
         self.event_id = Some(row.event_id);
-        self.learn(row)?;
-        self.compare(row.hash)
+        Ok(())
     }
 
     fn order(&mut self, row: &Row<'_>) -> Result<(), String> {
@@ -161,23 +190,41 @@ impl Walk {
         *version = link.version;
         Ok(())
     }
+}
+
+impl Words {
+    /// One step. What is wrong with what the row says, if anything is.
+    pub(crate) fn step(&mut self, row: &Row<'_>) -> Result<(), String> {
+        let Row { event_id, kind, actor, link, .. } = *row;
+        let envelope = event_from_bytes(link.body)
+            .map_err(|it| format!("the body is not a recorded event: {it}"))?;
+        let columns = Columns { event_id, stream: link.stream, kind, actor };
+        if let Some(why) = columns::contradiction_of(&columns, &envelope) {
+            return Err(why.to_owned());
+        }
+        self.evidence(row, &envelope)?;
+        self.learn(row, envelope)?;
+        self.compare(link.position, row.hash)?;
+        (self.position, self.hash) = (link.position, row.hash);
+        Ok(())
+    }
 
     /// Checks what a province signed, with the keys that counted at this position.
-    fn evidence(&mut self, row: &Row<'_>) -> Result<(), String> {
+    fn evidence(&mut self, row: &Row<'_>, envelope: &Envelope) -> Result<(), String> {
         let (bytes, jws) = match (row.link.evidence, row.link.evidence_signature) {
-            (None, None) => return unsaid(row),
+            (None, None) => return unsaid(envelope),
             (Some(bytes), Some(jws)) => (bytes, jws),
             _ => return Err("its evidence and its signature do not belong together".to_owned()),
         };
         let message = report_from_bytes(bytes).map_err(|it| format!("its evidence: {it}"))?;
-        same_words(row, &message)?;
+        same_words(envelope, &message)?;
         let report = message.report;
-        if let Ok(Actor::Province(actor)) = Actor::from_str(row.actor)
+        if let Actor::Province(actor) = envelope.actor
             && actor != report.province
         {
             return Err("its evidence is another province's".to_owned());
         }
-        if let Ok(StreamName::Case(case)) = StreamName::from_str(row.link.stream)
+        if let StreamName::Case(case) = envelope.stream
             && case != report.case
         {
             return Err("its evidence is about another case".to_owned());
@@ -191,19 +238,16 @@ impl Walk {
             None if self.partial => return Ok(()),
             _ => return Err("its evidence is signed with a key that did not count here".to_owned()),
         };
+        let begun = Instant::now();
         signature::verify(key, Purpose::Report, jws, bytes)
             .map_err(|it| format!("its evidence: {it}"))?;
+        self.signatures_took += begun.elapsed();
         self.signatures += 1;
         Ok(())
     }
 
     /// Learns keys and checkpoints from the log itself.
-    fn learn(&mut self, row: &Row<'_>) -> Result<(), String> {
-        let province = row.link.stream.starts_with("province-");
-        if !province && row.kind != "keeping.checkpoint-signed.v1" {
-            return Ok(());
-        }
-        let envelope = event_from_bytes(row.link.body).map_err(|it| it.to_string())?;
+    fn learn(&mut self, row: &Row<'_>, envelope: Envelope) -> Result<(), String> {
         match (envelope.stream, envelope.event) {
             (StreamName::Province(code), Event::Province(ProvinceEvent::KeyRegistered(it)))
                 if it.purpose == KeyPurpose::Sign =>
@@ -230,7 +274,7 @@ impl Walk {
         let Some(key) = &self.hub_key else { return Ok(()) };
         let it = Checkpoint::open(note, key).map_err(|it| it.to_string())?;
         // The hashes remembered end with the event before this one.
-        let back = (self.position - 1).checked_sub(it.position);
+        let back = self.position.checked_sub(it.position);
         let back = back.ok_or("its checkpoint is of later events")?;
         let there = usize::try_from(back).ok().and_then(|back| {
             self.hashes.len().checked_sub(back + 1).and_then(|at| self.hashes.get(at))
@@ -248,14 +292,14 @@ impl Walk {
         }
     }
 
-    fn compare(&mut self, hash: Hash) -> Result<(), String> {
+    fn compare(&mut self, position: u64, hash: Hash) -> Result<(), String> {
         if self.hub_key.is_some() {
             if self.hashes.len() == HASHES_REMEMBERED_MAX {
                 self.hashes.pop_front();
             }
             self.hashes.push_back(hash);
         }
-        match self.signed.get(&self.position) {
+        match self.signed.get(&position) {
             Some(signed) if *signed != hash => Err("it is not what a checkpoint signed".to_owned()),
             Some(_) => {
                 self.checkpoints += 1;
@@ -275,9 +319,9 @@ impl Walk {
 }
 
 /// A province's word without the province's signature: whoever wrote the log may have made it up.
-fn unsaid(row: &Row<'_>) -> Result<(), String> {
-    match case_event(row)? {
-        Some(event) if evidence::report_of(&event).is_some() => {
+fn unsaid(envelope: &Envelope) -> Result<(), String> {
+    match &envelope.event {
+        Event::Case(event) if evidence::report_of(event).is_some() => {
             Err("it is a province's word, and nothing shows that the province said it".to_owned())
         }
         _ => Ok(()),
@@ -285,20 +329,10 @@ fn unsaid(row: &Row<'_>) -> Result<(), String> {
 }
 
 /// The event must say what was signed, and nothing else.
-fn same_words(row: &Row<'_>, message: &ReportMessage) -> Result<(), String> {
-    match case_event(row)? {
-        Some(event) if evidence::says_the_same(&event, message) => Ok(()),
-        Some(event) if evidence::report_of(&event).is_none() => Ok(()),
+fn same_words(envelope: &Envelope, message: &ReportMessage) -> Result<(), String> {
+    match &envelope.event {
+        Event::Case(event) if evidence::says_the_same(event, message) => Ok(()),
+        Event::Case(event) if evidence::report_of(event).is_none() => Ok(()),
         _ => Err("it says something else than the province signed".to_owned()),
-    }
-}
-
-fn case_event(row: &Row<'_>) -> Result<Option<CaseEvent>, String> {
-    if !row.link.stream.starts_with("case-") {
-        return Ok(None);
-    }
-    match event_from_bytes(row.link.body).map_err(|it| it.to_string())?.event {
-        Event::Case(event) => Ok(Some(event)),
-        _ => Ok(None),
     }
 }

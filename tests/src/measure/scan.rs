@@ -27,6 +27,8 @@ pub struct Scan {
     pub payload_bytes: u64,
     /// How long it took.
     pub took: Duration,
+    /// Processor time an event, of all threads, in microseconds; if somebody measured it.
+    pub cost_us: f64,
 }
 
 impl Scan {

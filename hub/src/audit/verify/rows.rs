@@ -1,6 +1,6 @@
 //! Raw columns, each held against the type that it must have. Nothing here panics on any file.
 
-use events::ids::StreamName;
+use events::ids::{StreamName, StreamRoom};
 use events::proof::Hash;
 use events::proof::chain::Link;
 use rusqlite::Connection;
@@ -17,7 +17,8 @@ pub(super) fn raw<'a>(
     origin: &'a str,
     row: &'a rusqlite::Row<'_>,
     streams: i64,
-    name: &'a mut String,
+    stream: &mut StreamName,
+    room: &'a mut StreamRoom,
 ) -> Result<Row<'a>, String> {
     let value = |at: usize| row.get_ref(at).map_err(|it| it.to_string());
     let misshapen = |at: usize| format!("its column {at} is misshapen");
@@ -40,8 +41,7 @@ pub(super) fn raw<'a>(
     if stream_ref == 0 || stream_ref > streams.unsigned_abs() {
         return Err("its story has no name".to_owned());
     }
-    *name =
-        stream_name(value(2)?).map_err(|_| "its story's name is damaged".to_owned())?.to_string();
+    *stream = stream_name(value(2)?).map_err(|_| "its story's name is damaged".to_owned())?;
     Ok(Row {
         stream_number: usize::try_from(stream_ref - 1).map_err(|it| it.to_string())?,
         event_id: Uuid::from_slice(blob(6)?).map_err(|_| misshapen(6))?,
@@ -51,7 +51,7 @@ pub(super) fn raw<'a>(
         link: Link {
             origin,
             position: number(0)?,
-            stream: name,
+            stream: stream.written(room),
             version: number(3)?,
             recorded_at,
             epoch: number(5)?,
