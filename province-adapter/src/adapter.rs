@@ -43,6 +43,14 @@ pub enum AdapterError {
     /// A key file.
     #[error("cannot use a key")]
     Key(#[from] KeyError),
+    /// Something that runs for ever ended; only a restart brings it back.
+    #[error(
+        "{what} ended, which it never should\n(start the adapter again; nothing it holds is lost)"
+    )]
+    Ended {
+        /// What.
+        what: &'static str,
+    },
     /// The options for the broker are unusable; that it is away is no error.
     #[error("cannot connect to {urls}")]
     Connect {
@@ -161,16 +169,21 @@ impl Adapter {
         let client = connection::connect(&self.broker, &shared).await?;
         info!(province.code = %shared.identity.province, "the adapter runs");
         let ended = tokio::select! {
-            () = connection::receive(Arc::clone(&shared), client.clone()) => Ok(()),
-            () = connection::send(Arc::clone(&shared), client.clone()) => Ok(()),
-            () = hand_over(&shared, &office) => Ok(()),
-            () = beat(&shared) => Ok(()),
+            () = connection::receive(Arc::clone(&shared), client.clone()) => ended("receiving"),
+            () = connection::send(Arc::clone(&shared), client.clone()) => ended("sending"),
+            () = hand_over(&shared, &office) => ended("handing over"),
+            () = beat(&shared) => ended("noting that it lives"),
             () = shared.store.stopped() => Err(StoreError::Stopped.into()),
             () = shutdown => Ok(()),
         };
         leave(&shared, &client).await;
         ended
     }
+}
+
+/// A loop that runs for ever has ended; the adapter must not look as if it was told to.
+fn ended(what: &'static str) -> Result<(), AdapterError> {
+    Err(AdapterError::Ended { what })
 }
 
 async fn leave(shared: &Arc<Shared>, client: &Client) {
@@ -259,4 +272,15 @@ async fn note_life(shared: &Shared) -> Result<(), StoreError> {
             Ok(())
         })
         .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loop_that_ends_is_an_error_that_names_it() {
+        let error = ended("sending").unwrap_err();
+        assert!(error.to_string().starts_with("sending ended"), "{error}");
+    }
 }
