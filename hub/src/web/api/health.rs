@@ -9,7 +9,9 @@ use serde::Serialize;
 use crate::problem::Problem;
 use crate::web::Rooms;
 
-/// How far the views may be behind the log before the hub is not ready, in events.
+/// How far the views may be behind the log before the hub is not ready, in events. The views fold more
+/// than 100,000 a second: this is a tenth of a second, and a busy hub is behind by a batch or two; with
+/// a narrower bound a burst would take it out of service, with a wider one its pages would be old.
 pub const READY_LAG_MAX: u64 = 10_000;
 
 type Texts = ([(HeaderName, &'static str); 1], &'static str);
