@@ -11,7 +11,7 @@ use events::proof::{seal, signature};
 use crate::clock::Clock;
 use crate::config::{Config, Office};
 use crate::connection;
-use crate::office::{http, pull};
+use crate::office::{folder, http, pull, table};
 use crate::store::{StoreError, open_to_look};
 
 /// For the broker's answer.
@@ -72,6 +72,8 @@ async fn office(config: &Config) -> Vec<Line> {
         Office::Simulated(_) | Office::Obedient => {}
         Office::Http(settings) => lines.extend(http::check(settings).await),
         Office::Pull(settings) => lines.extend(pull::check(settings).await),
+        Office::Table(settings) => lines.extend(table::check(settings).await),
+        Office::Folder(settings) => lines.extend(folder::check(settings)),
     }
     lines
 }

@@ -17,7 +17,7 @@ use crate::conformance::instruction::SANDBOX_ORIGIN_PREFIX;
 use crate::keys::{self, Identity, KeyError, OtherSealKeys};
 use crate::limits::{self, Limits, LimitsFile};
 use crate::office::codes::Codes;
-use crate::office::{http, pull, settings};
+use crate::office::{folder::FolderSettings, http, pull, settings, table::TableSettings};
 use crate::outbox::Pace;
 
 /// The file cannot be used. The texts are for whoever writes it.
@@ -105,13 +105,17 @@ pub struct Keys {
 }
 
 /// What `office` may be.
-const OFFICES: &str = "`simulated`, `pull`, and `obedient` in a sandbox";
+const OFFICES: &str = "`simulated`, `pull`, `http`, `table`, `folder`, and `obedient` in a sandbox";
 
 /// Which office system answers.
 #[derive(Debug, Clone)]
 pub enum Office {
     /// The one in this executable.
     Simulated(settings::Settings),
+    /// Exchange tables in a front database.
+    Table(TableSettings),
+    /// Files dropped and picked up.
+    Folder(FolderSettings),
     /// It fetches its work over HTTP.
     Pull(pull::settings::Settings),
     /// Its own service is sent the work.
@@ -140,6 +144,10 @@ struct File {
     pull: pull::settings::Settings,
     #[serde(default)]
     http: http::settings::Settings,
+    #[serde(default)]
+    table: TableSettings,
+    #[serde(default)]
+    folder: FolderSettings,
     time_lapse: Option<TimeLapse>,
 }
 
@@ -288,6 +296,8 @@ fn check(file: File, folder: &Path, problems: &mut Vec<String>) -> Option<Config
 fn office(file: &File, folder: &Path, problems: &mut Vec<String>) -> Option<Office> {
     problems.extend(file.simulated.problems());
     problems.extend(file.pull.problems());
+    problems.extend(file.table.problems());
+    problems.extend(file.folder.problems());
     match file.office.as_str() {
         "simulated" => Some(Office::Simulated(file.simulated.clone())),
         "http" => {
@@ -295,6 +305,8 @@ fn office(file: &File, folder: &Path, problems: &mut Vec<String>) -> Option<Offi
             Some(Office::Http(Box::new(file.http.clone().in_folder(folder))))
         }
         "pull" => Some(Office::Pull(file.pull.clone().in_folder(folder))),
+        "table" => Some(Office::Table(file.table.clone().in_folder(folder))),
+        "folder" => Some(Office::Folder(file.folder.clone().in_folder(folder))),
         "obedient" if file.origin.starts_with(SANDBOX_ORIGIN_PREFIX) => Some(Office::Obedient),
         "obedient" => {
             // It would let whoever fills in a form decide about a certificate.
@@ -322,5 +334,7 @@ fn note<T, E: std::fmt::Display>(
     result.map_err(|it| problems.push(format!("{what}: {it}"))).ok()
 }
 
+#[cfg(test)]
+mod examples;
 #[cfg(test)]
 mod tests;

@@ -15,10 +15,12 @@ use province_adapter::check;
 use province_adapter::config::{Config, Office};
 use province_adapter::conformance::command::Certify;
 use province_adapter::office::OfficeSystem;
+use province_adapter::office::folder::FolderOffice;
 use province_adapter::office::http::HttpOffice;
 use province_adapter::office::obedient::ObedientOffice;
 use province_adapter::office::pull::PullOffice;
 use province_adapter::office::simulated::SimulatedOffice;
+use province_adapter::office::table::TableOffice;
 use province_adapter::status::Status;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::error;
@@ -83,7 +85,7 @@ async fn main() -> ExitCode {
         Err(problem) => return tell_error(&check::chain(&problem)),
     };
     let answer = match role {
-        Role::Serve => serve(&config).await.map(|()| true),
+        Role::Serve => Box::pin(serve(&config)).await.map(|()| true),
         Role::Check => check_all(&config).await,
         Role::Status { json } => status(&config, json),
         Role::Certify(_) | Role::Init(_) | Role::Join(_) | Role::Rotate => {
@@ -107,6 +109,18 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
             let office = SimulatedOffice::new(settings.clone(), adapter.reporter())
                 .context("the simulated office has no hours")?;
             work(adapter, &office, office.run()).await
+        }
+        Office::Table(settings) => {
+            let (codes, reporter) = (Arc::clone(&config.codes), adapter.reporter());
+            let office = TableOffice::open(settings.clone(), codes, reporter).await;
+            let office = office.context("cannot prepare for the exchange tables")?;
+            Box::pin(work(adapter, &office, office.run())).await
+        }
+        Office::Folder(settings) => {
+            let (codes, reporter) = (Arc::clone(&config.codes), adapter.reporter());
+            let office = FolderOffice::open(settings.clone(), codes, reporter).await;
+            let office = office.context("cannot prepare the exchange folders")?;
+            Box::pin(work(adapter, &office, office.run())).await
         }
         Office::Http(settings) => {
             let (settings, codes) = (settings.as_ref().clone(), Arc::clone(&config.codes));

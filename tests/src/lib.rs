@@ -8,6 +8,8 @@ pub mod invariants;
 pub mod journey;
 pub mod measure;
 pub mod office;
+pub mod office_stage;
+pub mod postgres;
 pub mod program;
 pub mod python;
 pub mod raw_nats;

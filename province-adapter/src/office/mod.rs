@@ -8,14 +8,18 @@ use serde_json::Value;
 pub mod codes;
 pub mod desk;
 mod fate;
+pub mod folder;
 mod hours;
 pub mod http;
+mod ledger;
 mod news;
 pub mod obedient;
 mod plan;
 pub mod pull;
 pub mod settings;
+mod sheet;
 pub mod simulated;
+pub mod table;
 
 /// Work for the office, with the personal part opened.
 #[derive(Clone)]
