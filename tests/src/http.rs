@@ -98,14 +98,7 @@ impl HttpHub {
             Views::open(&file, readers.clone(), membership.clone(), Some(opener.clone())).unwrap();
         let reader = views.reader();
         tokio::spawn(views.run(recorded.listen(), viewed.clone(), TICK));
-        let known = CALLERS.map(|(name, role)| ClientConfig {
-            name: name.into(),
-            token_sha256: token_hash(&token(name)),
-            role,
-            webhook: None,
-            rate: Default::default(),
-        });
-        let callers = Arc::new(Callers::new(known.into()).unwrap());
+        let callers = known_callers();
         let accounts = Accounts::open(&folder.path().join("accounts.db")).unwrap();
         let signing_key = SigningKey::from_bytes(&[42; 32]);
         let desk = Desk {
@@ -208,6 +201,17 @@ fn enrolment(
         clock,
         keeper: Arc::new(BrokerKeeper::new(None, "nobody")),
     }
+}
+
+fn known_callers() -> Arc<Callers> {
+    let known = CALLERS.map(|(name, role)| ClientConfig {
+        name: name.into(),
+        token_sha256: token_hash(&token(name)),
+        role,
+        webhook: None,
+        rate: Default::default(),
+    });
+    Arc::new(Callers::new(known.into()).unwrap())
 }
 
 /// The published example, as a submission of the `nth` person.

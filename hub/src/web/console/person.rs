@@ -25,6 +25,9 @@ pub(super) enum Person {
     Gone(&'static str),
 }
 
+/// Its label, its value, and how it is masked.
+type Particular = (&'static str, String, fn(&str) -> String);
+
 /// From the sealed part of the submission.
 pub(super) fn of(story: &[Recorded], opener: &Opener, clear: bool, language: Language) -> Person {
     let words = PersonWords::of(language);
@@ -38,7 +41,7 @@ pub(super) fn of(story: &[Recorded], opener: &Opener, clear: bool, language: Lan
     let Some(value) = opened else { return Person::Gone(words.gone) };
     let person = &value["applicant"];
     let text = |key: &str| person[key].as_str().unwrap_or("").to_owned();
-    let rows: [(&'static str, String, fn(&str) -> String); 4] = [
+    let rows: [Particular; 4] = [
         (words.name, text("name"), mask_name),
         (words.identity, text("identity_number"), |it| mask_middle(it, 3, 4)),
         (words.phone, text("phone"), |it| mask_middle(it, 3, 4)),
