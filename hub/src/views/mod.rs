@@ -28,3 +28,4 @@ pub(crate) mod status;
 pub(crate) mod table;
 #[cfg(test)]
 pub(crate) mod tests;
+pub(crate) mod together;

@@ -11,8 +11,9 @@ use crate::views::alerts::kind_number;
 use crate::views::cells::bytes_of;
 use crate::views::due_days::Running;
 use crate::views::file::failed;
+use crate::views::lookup::Indexed;
 use crate::views::outbox::Asked;
-use crate::views::reader::{CaseFilter, ViewError};
+use crate::views::reader::{CaseFilter, PAGE_ROWS_MAX, ViewError};
 use crate::views::rows::{AlertGroup, AlertKind, AlertRow, DueRow, Pressure};
 use crate::views::status::{StatusRow, day_number};
 use crate::views::table::{Row, broken, row_of};
@@ -95,6 +96,13 @@ pub(crate) fn outbox_of(
     let values = vec![Value::Integer(province.number().into()), whole(count_max as u64)];
     let tail = "WHERE province = ?1 AND touched_at IS NOT NULL ORDER BY touched_at LIMIT ?2";
     rows(file, tail, values)
+}
+
+/// The cases whose index column has this value.
+pub(crate) fn of_index(file: &Connection, column: Vec<u8>) -> Result<Vec<CaseId>, ViewError> {
+    let tail = "WHERE blind_index = ?1 ORDER BY key LIMIT ?2";
+    let values = vec![Value::Blob(column), whole(PAGE_ROWS_MAX as u64)];
+    Ok(rows::<Indexed>(file, tail, values)?.into_iter().map(|it| it.case).collect())
 }
 
 /// An alert that is told and not recorded.

@@ -1,7 +1,7 @@
 //! What the views can be asked. Each answer names the log position that it is as of.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use events::envelope::Position;
 use events::ids::{CaseId, CaseNumber, ProvinceCode};
@@ -20,15 +20,16 @@ use crate::views::lookup::{Indexed, index_column};
 use crate::views::outbox::Asked;
 use crate::views::provinces::Tally;
 use crate::views::queries::{
-    alert_groups, by_key, due_soon, narrow, nothing_came_back, outbox_of, position, pressures,
-    rows, whole,
+    alert_groups, by_key, due_soon, narrow, nothing_came_back, of_index, outbox_of, position,
+    pressures, rows, whole,
 };
 use crate::views::rows::{
     AlertGroup, AlertKind, AlertRow, CaseRow, CaseStage, DueRow, FeedbackRow, LapseRow, OutboxRow,
     Pressure, ProvinceRow,
 };
 use crate::views::status::{StatusRow, day_number};
-use crate::views::table::{broken, row_of};
+use crate::views::table::{Row as _, broken, row_of};
+use crate::views::together::Together;
 
 /// Why a view cannot answer.
 #[derive(Debug, thiserror::Error)]
@@ -99,12 +100,15 @@ pub struct ViewReader(Arc<Inside>);
 struct Inside {
     path: PathBuf,
     idle: Mutex<Vec<Connection>>,
+    /// Started by the first who asks.
+    together: OnceLock<Option<Together>>,
 }
 
 impl ViewReader {
     /// Reads the views in this file; nothing is opened before it is asked something.
     pub fn open(path: &Path) -> Self {
-        Self(Arc::new(Inside { path: path.to_owned(), idle: Mutex::default() }))
+        let together = OnceLock::new();
+        Self(Arc::new(Inside { path: path.to_owned(), idle: Mutex::default(), together }))
     }
 
     /// One moment of the file: everything that `what` reads is as of the same position.
@@ -191,10 +195,26 @@ impl ViewReader {
         field: &str,
         index: &events::proof::Digest,
     ) -> Result<Vec<CaseId>, ViewError> {
-        let values = vec![Value::Blob(index_column(field, index))];
-        let tail = format!("WHERE blind_index = ?1 ORDER BY key LIMIT {PAGE_ROWS_MAX}");
-        self.look(|file| {
-            Ok(rows::<Indexed>(file, &tail, values)?.into_iter().map(|it| it.case).collect())
+        self.look(|file| of_index(file, index_column(field, index)))
+    }
+
+    /// The same, asked together with whoever else asks now: for questions that every submission has.
+    pub async fn cases_by_index_together(
+        &self,
+        field: &'static str,
+        index: events::proof::Digest,
+    ) -> Result<Vec<CaseId>, ViewError> {
+        let together = self.0.together.get_or_init(|| Together::start(&self.0.path));
+        if let Some(together) = together
+            && let Some(cases) = together.cases(index_column(field, &index)).await
+        {
+            return Ok(cases);
+        }
+        let reader = self.clone();
+        let alone = tokio::task::spawn_blocking(move || reader.cases_by_index(field, &index));
+        alone.await.unwrap_or_else(|panic| {
+            let source = Box::new(panic);
+            Err(ViewError::Store { what: "look into", view: Indexed::NAME, source })
         })
     }
 

@@ -207,6 +207,12 @@ fn a_person_is_found_by_index_until_the_key_is_destroyed_and_never_in_clear() {
     let reader = open(&stage);
     assert_eq!(reader.cases_by_index("identity", &index).unwrap(), [case(1)]);
     assert_eq!(reader.cases_by_index("certificate", &index).unwrap(), []);
+    let other = Glass.blind_index("identity", "somebody else");
+    let ask = |it| reader.cases_by_index_together("identity", it);
+    let together = tokio::runtime::Runtime::new().unwrap();
+    let found = together.block_on(async { tokio::join!(ask(index), ask(other), ask(index)) });
+    let (first, none, again) = (found.0.unwrap(), found.1.unwrap(), found.2.unwrap());
+    assert_eq!((first, none, again), (vec![case(1)], vec![], vec![case(1)]));
     for entry in std::fs::read_dir(stage.folder.path()).unwrap() {
         let bytes = std::fs::read(entry.unwrap().path()).unwrap();
         assert!(!bytes.windows(18).any(|it| it == b"110101199003070010"));
