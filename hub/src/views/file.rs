@@ -12,7 +12,7 @@ use crate::views::reader::ViewError;
 /// How long a reader waits for the writer's moment of exclusiveness.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Prepared statements kept by a connection.
-const STATEMENTS_MAX: usize = 64;
+const STATEMENTS_MAX: usize = 128;
 /// Page cache of the writer, in KiB.
 const WRITER_CACHE_KIB: i64 = 64 * 1024;
 

@@ -15,6 +15,12 @@ use crate::views::membership::Membership;
 use crate::views::reader::{ViewError, ViewReader};
 use crate::wake::{Ear, Wake};
 
+/// So many events in one step mean that the log is busy.
+const BUSY_EVENTS_MIN: usize = 32;
+/// How long the views then let more events come together: a step costs the same few pages and locks
+/// for a hundred events as for ten, and takes the processor from those who wait for an answer.
+const BUSY_REST: Duration = Duration::from_millis(10);
+
 /// The one who writes `views.db`. There is one for a file.
 pub struct Views {
     path: PathBuf,
@@ -145,7 +151,12 @@ impl Views {
             }
             match counted {
                 Ok(0) => wake_in.heard(tick).await,
-                Ok(_) => wake_out.ring(),
+                Ok(events) => {
+                    wake_out.ring();
+                    if events >= BUSY_EVENTS_MIN {
+                        tokio::time::sleep(BUSY_REST).await;
+                    }
+                }
                 Err(error) => return error,
             }
         }

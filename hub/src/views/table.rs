@@ -34,6 +34,8 @@ struct Slot<R> {
     /// `None`: there is no such row.
     row: Option<R>,
     changed: bool,
+    /// The index columns that the file has for a changed row; nothing if it may have no such row.
+    stored: Option<Vec<Value>>,
 }
 
 /// The rows of one view.
@@ -72,7 +74,7 @@ impl<R: Row> Table<R> {
     ) -> Result<Option<&mut Slot<R>>, ViewError> {
         if let (Some(file), false) = (behind, self.slots.contains_key(key)) {
             let row = load::<R>(file, key)?;
-            self.slots.insert(key.clone(), Slot { row, changed: false });
+            self.slots.insert(key.clone(), Slot { row, changed: false, stored: None });
         }
         Ok(self.slots.get_mut(key))
     }
@@ -85,7 +87,12 @@ impl<R: Row> Table<R> {
     ) -> Result<Option<&mut R>, ViewError> {
         self.slot(behind, key)?;
         let Some(slot) = self.slots.get_mut(key) else { return Ok(None) };
-        if behind.is_some() && slot.row.is_some() && !slot.changed {
+        if behind.is_some()
+            && !slot.changed
+            && let Some(row) = &slot.row
+        {
+            // A clean row is the file's: an index over what does not change need not be touched.
+            slot.stored = Some(row.columns());
             slot.changed = true;
             self.changed.push(key.clone());
         }
@@ -122,10 +129,16 @@ impl<R: Row> Table<R> {
     }
 
     fn set(&mut self, behind: Behind<'_>, key: R::Key, row: Option<R>) {
-        let known = self.slots.insert(key.clone(), Slot { row, changed: behind.is_some() });
-        if behind.is_some() && known.is_none_or(|it| !it.changed) {
-            self.changed.push(key);
+        let changed = behind.is_some();
+        let (known_changed, stored) = match self.slots.remove(&key) {
+            Some(known) if known.changed => (true, known.stored),
+            Some(known) => (false, known.row.filter(|_| changed).map(|it| it.columns())),
+            None => (false, None),
+        };
+        if changed && !known_changed {
+            self.changed.push(key.clone());
         }
+        self.slots.insert(key, Slot { row, changed, stored });
     }
 
     /// Writes what changed; the caller commits it together with the cursor.
@@ -138,6 +151,9 @@ impl<R: Row> Table<R> {
             let Some(slot) = self.slots.get_mut(&key) else { continue };
             slot.changed = false;
             match &slot.row {
+                Some(row) if slot.stored.is_some() => {
+                    update(file, &key, row, slot.stored.take().unwrap_or_default())?;
+                }
                 Some(row) => {
                     let head = [Value::Blob(bytes_of(&key)), Value::Blob(bytes_of(row))];
                     let values = head.into_iter().chain(row.columns());
@@ -191,6 +207,34 @@ fn load<R: Row>(file: &Connection, key: &R::Key) -> Result<Option<R>, ViewError>
         .optional()
         .map_err(broken::<R>("read"))?;
     bytes.map(|it| row_of(&it)).transpose()
+}
+
+/// Writes a row that the file has with the columns `stored`: only the indexes over columns that are
+/// others now are touched, which is seldom all of them.
+fn update<R: Row>(
+    file: &Connection,
+    key: &R::Key,
+    row: &R,
+    stored: Vec<Value>,
+) -> Result<(), ViewError> {
+    let mut sql = format!("UPDATE {} SET row = ?2", R::NAME);
+    let mut values = vec![Value::Blob(bytes_of(key)), Value::Blob(bytes_of(row))];
+    for ((name, new), old) in column_names::<R>().zip(row.columns()).zip(stored) {
+        if new != old {
+            values.push(new);
+            sql.push_str(&format!(", {name} = ?{}", values.len()));
+        }
+    }
+    sql.push_str(" WHERE key = ?1");
+    let mut update = file.prepare_cached(&sql).map_err(broken::<R>("write to"))?;
+    match update.execute(params_from_iter(values)).map_err(broken::<R>("write to"))? {
+        1 => Ok(()),
+        _ => Err(ViewError::Store {
+            what: "change",
+            view: R::NAME,
+            source: "a row that was there is gone".into(),
+        }),
+    }
 }
 
 fn put_sql<R: Row>() -> String {
