@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::log::raw::Keep;
-use crate::log::{Append, Conflict, EventLog, Expected, SenderKey};
+use crate::log::{Append, AppendError, Conflict, EventLog, Expected, SenderKey};
 
 /// The origin of the logs that the suite is given.
 pub const ORIGIN: &str = "hub.test/contract";
@@ -32,6 +32,7 @@ pub fn check_all<Log: EventLog + ?Sized>(make: impl Fn() -> Box<Log>) {
     recorded_moments_never_decrease(make().as_mut());
     pages_meet_without_gap_or_overlap(make().as_mut());
     the_chain_recomputes(make().as_mut());
+    what_is_not_ready_is_not_recorded(make().as_mut());
 }
 
 /// Makes events with growing ids for tests.
@@ -297,6 +298,21 @@ fn pages_meet_without_gap_or_overlap(log: &mut (impl EventLog + ?Sized)) {
     assert_eq!(folded, lean, "read raw and understood later");
     assert_eq!(log.read_all(Position(0), 0).expect("the store works"), []);
     assert_eq!(log.read_all(Position(u64::MAX), 5).expect("the store works"), []);
+}
+
+fn what_is_not_ready_is_not_recorded<Log: EventLog + ?Sized>(log: &mut Log) {
+    let mut maker = Maker::default();
+    let mut asked = 0;
+    let refused = log.append_when(vec![maker.noted(1)], &mut || {
+        asked += 1;
+        false
+    });
+    assert!(matches!(refused, Err(AppendError::NotReady)), "a no is an answer of its own");
+    assert_eq!(asked, 1, "it is asked once");
+    assert!(log.read_stream(&StreamName::Keeping).expect("it reads").is_empty());
+    let answers = log.append_when(vec![maker.noted(1)], &mut || true).expect("it was ready");
+    let recorded = answers[0].as_ref().expect("nothing of the refused batch is left");
+    assert_eq!(recorded[0].position, Position(1));
 }
 
 fn the_chain_recomputes(log: &mut (impl EventLog + ?Sized)) {

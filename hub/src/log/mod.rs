@@ -79,6 +79,9 @@ pub enum AppendError {
         /// Ours.
         epoch: u64,
     },
+    /// What it rests on is not durable: nothing was written.
+    #[error("what the append rests on is not durable")]
+    NotReady,
     /// Whether it was written is unknown: stop the process, recover, let the keys decide.
     #[error("the outcome of an append is unknown")]
     Unknown(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -144,6 +147,16 @@ pub trait EventLog: ReadLog {
         &mut self,
         batch: Vec<Append>,
     ) -> Result<Vec<Result<Vec<Recorded>, Conflict>>, AppendError>;
+    /// The same, if `ready` says so at the last moment at which nothing is recorded yet. It is asked
+    /// once, and may wait for what the batch rests on while the batch is being written. If it says no,
+    /// the answer is [`AppendError::NotReady`] and nothing was written.
+    fn append_when(
+        &mut self,
+        batch: Vec<Append>,
+        ready: &mut dyn FnMut() -> bool,
+    ) -> Result<Vec<Result<Vec<Recorded>, Conflict>>, AppendError> {
+        if ready() { self.append(batch) } else { Err(AppendError::NotReady) }
+    }
     /// The writer's epoch: one more than the last writer's.
     fn epoch(&self) -> u64;
     /// Tidies up while nobody waits. Need not be called; called often, it costs little.

@@ -103,7 +103,14 @@ impl EventLog for SqliteLog {
         &mut self,
         batch: Vec<Append>,
     ) -> Result<Vec<Result<Vec<Recorded>, Conflict>>, AppendError> {
-        let answer = self.append_batch(batch);
+        self.append_when(batch, &mut || true)
+    }
+    fn append_when(
+        &mut self,
+        batch: Vec<Append>,
+        ready: &mut dyn FnMut() -> bool,
+    ) -> Result<Vec<Result<Vec<Recorded>, Conflict>>, AppendError> {
+        let answer = self.append_batch(batch, ready);
         self.sound &= answer.is_ok();
         answer
     }

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use events::case::CaseEvent;
 use events::envelope::{Event, Recorded};
@@ -14,7 +14,9 @@ use events::ids::{CaseId, StreamName};
 use events::keeping::KeepingEvent;
 use hub_core::refusal::Refusal;
 use hub_core::routes::Routes;
+use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use super::deciding::{Round, Verdict};
 use super::published::Published;
@@ -25,6 +27,9 @@ use super::{Answer, Ask, BATCH_MAX, CurrentRules, Job, Knock, Unavailable, What,
 use crate::log::{AppendError, Conflict, EventLog};
 use crate::vault::Sealer;
 use crate::wake::Wake;
+
+/// Nobody has come for so long: the log may tidy up.
+const QUIET: Duration = Duration::from_millis(100);
 
 /// What an append made of each item; nothing: there was no room for any.
 type Outcome = Option<Vec<Result<Vec<Recorded>, Conflict>>>;
@@ -54,16 +59,26 @@ impl Desk {
     pub(super) fn work(
         mut self,
         mut door: mpsc::Receiver<Knock>,
+        quiet: &Runtime,
         stopping: &AtomicBool,
     ) -> Result<(), Fatal> {
         let mut knocks = Vec::with_capacity(BATCH_MAX);
+        let mut rested = false;
         loop {
-            if door.is_empty() {
+            // Tidying up takes longer than an answer may: the moment between two callers is none for it.
+            let waited = quiet.block_on(async {
+                let knocked = door.recv_many(&mut knocks, BATCH_MAX);
+                if rested { Ok(knocked.await) } else { timeout(QUIET, knocked).await }
+            });
+            let Ok(count) = waited else {
                 self.rest()?;
-            }
-            if door.blocking_recv_many(&mut knocks, BATCH_MAX) == 0 {
+                rested = true;
+                continue;
+            };
+            if count == 0 {
                 break;
             }
+            rested = false;
             let jobs: Vec<Job> = knocks
                 .drain(..)
                 .filter_map(|it| match it {
@@ -150,17 +165,26 @@ impl Desk {
         }
     }
 
-    /// Makes a round durable: first the keys that sealed it, then its events.
+    /// Makes a round durable: its events are written while the keys that sealed it become durable, and
+    /// committed only after that. No event is ever on record whose key a power cut could take.
     pub(super) fn commit(&mut self, round: Round) -> Result<Outcome, Fatal> {
         if round.items.is_empty() {
             return Ok(Some(Vec::new()));
         }
         let streams: Vec<StreamName> = round.items.iter().map(|it| it.stream).collect();
         let begun = Instant::now();
-        let appended = match self.sealer.make_durable() {
-            Ok(()) => self.log.append(round.items),
-            Err(error) if error.is_full() => Err(AppendError::Full(Box::new(error))),
-            Err(error) => return Err(Fatal::Vault(error)),
+        self.sealer.begin_durable();
+        let (sealer, mut kept) = (&mut self.sealer, None);
+        let mut ready = || kept.insert(sealer.make_durable()).is_ok();
+        let appended = self.log.append_when(round.items, &mut ready);
+        // An append that failed early did not ask; what was begun has an outcome all the same.
+        let kept = kept.unwrap_or_else(|| self.sealer.make_durable());
+        let appended = match (appended, kept) {
+            (Err(AppendError::NotReady) | Ok(_), Err(error)) if error.is_full() => {
+                Err(AppendError::Full(Box::new(error)))
+            }
+            (Err(AppendError::NotReady) | Ok(_), Err(error)) => return Err(Fatal::Vault(error)),
+            (appended, _) => appended,
         };
         metrics::histogram!("hub_log_append_seconds").record(begun.elapsed().as_secs_f64());
         let outcome = match appended {

@@ -203,13 +203,16 @@ impl Registrar {
         desk.write_first(started, start_with)?;
         let rules = desk.rules.clone();
         let (door, waiting) = mpsc::channel(WAITING_MAX);
+        // The thread waits for callers, or for none to come: it needs a timer and nothing else.
+        let quiet = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        let quiet = quiet.map_err(StartError::Thread)?;
         let stopping = Arc::new(AtomicBool::new(false));
         let thread = std::thread::Builder::new()
             .name("registrar".to_owned())
             .spawn({
                 let stopping = stopping.clone();
                 move || {
-                    if let Err(fatal) = desk.work(waiting, &stopping) {
+                    if let Err(fatal) = desk.work(waiting, &quiet, &stopping) {
                         alarm.ring(&fatal);
                     }
                 }

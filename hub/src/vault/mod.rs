@@ -1,5 +1,6 @@
 //! Personal data: one key a case, in a file of their own, destroyable. The log holds only what is sealed.
 
+mod aside;
 mod keys;
 mod sealing;
 #[cfg(test)]
@@ -133,7 +134,10 @@ impl VaultError {
 pub trait SealPersonal: Send {
     /// Seals `plain` for `event` of `case`; makes the case's key on first use.
     fn seal(&mut self, case: CaseId, event: EventId, plain: &[u8]) -> Result<Vec<u8>, VaultError>;
-    /// Makes all keys made since the last call durable. Called before the log's append.
+    /// Begins to make all keys made since the last call durable, beside whatever the caller does next.
+    /// Nothing is known of the outcome before `make_durable` has told it.
+    fn begin_durable(&mut self) {}
+    /// Makes all keys made since the last call durable. Called before the log commits what they sealed.
     fn make_durable(&mut self) -> Result<(), VaultError>;
     /// Destroys a case's key, for good and durably. A second time: nothing.
     fn destroy(&mut self, case: CaseId) -> Result<(), VaultError>;

@@ -13,6 +13,7 @@ use events::proof::{Digest, seal};
 use lru::LruCache;
 use zeroize::Zeroizing;
 
+use super::aside::{Aside, Made};
 use super::keys::{Found, KeyFile};
 use super::wrapping::{WrappingKey, random};
 use super::{OpenPersonal, SealPersonal, VaultError};
@@ -54,6 +55,18 @@ impl Shared {
         [&length, self.origin.as_bytes(), event.0.as_bytes(), case.0.as_bytes()].concat()
     }
 
+    /// Fresh keys are durable now, or forgotten: nothing that they sealed will be recorded.
+    fn settle(&self, made: Made, durable: bool) {
+        let mut cached = self.cached();
+        for (case, _) in made {
+            if let Some(key) = cached.fresh.remove(&case)
+                && durable
+            {
+                cached.known.put(case, key);
+            }
+        }
+    }
+
     /// A case's key from memory or from `find`; `None` if none was ever made.
     fn key(
         &self,
@@ -89,18 +102,30 @@ impl Shared {
 /// The side that seals and makes keys; there is one, in the registrar's thread.
 pub(super) struct Maker {
     shared: Arc<Shared>,
-    file: KeyFile,
+    /// Not here while keys become durable aside.
+    file: Option<KeyFile>,
+    aside: Option<Aside>,
     /// Wrapped, waiting for `make_durable`.
-    made: Vec<(CaseId, Vec<u8>)>,
+    made: Made,
 }
 
 impl Maker {
     pub(super) fn new(shared: Arc<Shared>, file: KeyFile) -> Self {
-        Self { shared, file, made: Vec::new() }
+        Self { shared, file: Some(file), aside: Aside::start(), made: Vec::new() }
+    }
+
+    /// The file, after waiting for what was begun.
+    fn file(&mut self) -> Result<&mut KeyFile, VaultError> {
+        if self.file.is_none() {
+            self.make_durable()?;
+        }
+        self.file.as_mut().ok_or_else(lost)
     }
 
     fn key_or_make(&mut self, case: CaseId) -> Result<CaseKey, VaultError> {
-        if let Some(key) = self.shared.key(case, || self.file.find(case))? {
+        let shared = self.shared.clone();
+        let file = self.file()?;
+        if let Some(key) = shared.key(case, || file.find(case))? {
             return Ok(key);
         }
         let key = Arc::new(random::<32>());
@@ -116,33 +141,45 @@ impl SealPersonal for Maker {
         Ok(seal::seal(&key, *random::<12>(), &self.shared.associated(case, event), plain))
     }
 
+    fn begin_durable(&mut self) {
+        let Some(aside) = self.aside.as_ref().filter(|_| !self.made.is_empty()) else { return };
+        let Some(file) = self.file.take() else { return };
+        if let Some((file, made)) = aside.begin(file, std::mem::take(&mut self.made)) {
+            (self.file, self.made) = (Some(file), made);
+        }
+    }
+
     fn make_durable(&mut self) -> Result<(), VaultError> {
+        if self.file.is_none() {
+            let begun = self.aside.as_ref().and_then(Aside::finish).ok_or_else(lost)?;
+            self.file = Some(begun.file);
+            self.shared.settle(begun.keys, begun.outcome.is_ok());
+            begun.outcome?;
+        }
         if self.made.is_empty() {
             return Ok(());
         }
+        let file = self.file.as_mut().ok_or_else(lost)?;
         let made = std::mem::take(&mut self.made);
-        let kept = self.file.keep(&made);
-        let mut cached = self.shared.cached();
-        for (case, _) in made {
-            // What could not be kept is forgotten: nothing that it sealed will be recorded.
-            if let Some(key) = cached.fresh.remove(&case)
-                && kept.is_ok()
-            {
-                cached.known.put(case, key);
-            }
-        }
+        let kept = file.keep(&made);
+        self.shared.settle(made, kept.is_ok());
         kept
     }
 
     fn destroy(&mut self, case: CaseId) -> Result<(), VaultError> {
         self.made.retain(|it| it.0 != case);
-        let destroyed = self.file.destroy(case);
+        let destroyed = self.file().and_then(|it| it.destroy(case));
         let mut cached = self.shared.cached();
         cached.destructions += 1;
         cached.fresh.remove(&case);
         cached.known.pop(&case);
         destroyed
     }
+}
+
+/// The thread that held the file died. Whether its keys are durable is unknown.
+fn lost() -> VaultError {
+    VaultError::Store { what: "get back", source: "the thread that held it died".into() }
 }
 
 /// The side that opens.

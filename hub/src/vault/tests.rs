@@ -70,6 +70,24 @@ fn event(number: u128) -> EventId {
 }
 
 #[test]
+fn keys_that_were_begun_aside_are_kept_before_make_durable_returns() {
+    let room = Room::new();
+    let (mut sealer, _) = room.open();
+    let sealed = sealer.seal(case(1), event(1), CANARY).unwrap();
+    sealer.begin_durable();
+    // Whoever seals in between waits for the file; whoever destroys does, too.
+    let second = sealer.seal(case(2), event(2), CANARY).unwrap();
+    sealer.begin_durable();
+    sealer.destroy(case(2)).unwrap();
+    sealer.make_durable().unwrap();
+    drop(sealer);
+    let (_, opener) = room.open();
+    assert_eq!(opener.open(case(1), event(1), &sealed).unwrap(), CANARY);
+    let gone = opener.open(case(2), event(2), &second);
+    assert!(matches!(gone, Err(VaultError::NoKey { .. })), "destroyed keys stay destroyed");
+}
+
+#[test]
 fn a_sealed_part_opens_for_its_event_and_case_only() {
     let room = Room::new();
     let (mut sealer, opener) = room.open();

@@ -26,6 +26,7 @@ type Answers = Vec<Result<Vec<Recorded>, Conflict>>;
 enum Failure {
     Sqlite(rusqlite::Error),
     Fenced,
+    NotReady,
 }
 impl From<rusqlite::Error> for Failure {
     fn from(it: rusqlite::Error) -> Self {
@@ -34,13 +35,17 @@ impl From<rusqlite::Error> for Failure {
 }
 
 impl SqliteLog {
-    pub(super) fn append_batch(&mut self, batch: Vec<Append>) -> Result<Answers, AppendError> {
+    pub(super) fn append_batch(
+        &mut self,
+        batch: Vec<Append>,
+        ready: &mut dyn FnMut() -> bool,
+    ) -> Result<Answers, AppendError> {
         if let Some(failure) = self.checkpoint_failure.take() {
             return Err(AppendError::Unknown(Box::new(failure)));
         }
         self.head.check(&batch);
         let mut head = self.head.clone();
-        match self.write(&mut head, batch) {
+        match self.write(&mut head, batch, ready) {
             Ok(answers) => {
                 self.head = head;
                 // What was committed is committed: a failure here is told to the next append.
@@ -63,7 +68,12 @@ impl SqliteLog {
             .map_err(|source| AppendError::Unknown(Box::new(source)))
     }
 
-    fn write(&mut self, head: &mut Head, batch: Vec<Append>) -> Result<Answers, Failure> {
+    fn write(
+        &mut self,
+        head: &mut Head,
+        batch: Vec<Append>,
+        ready: &mut dyn FnMut() -> bool,
+    ) -> Result<Answers, Failure> {
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let sql = "SELECT coalesce(max(epoch), 0) FROM fence";
         let epoch: i64 = self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
@@ -73,6 +83,9 @@ impl SqliteLog {
         let mut answers = Vec::with_capacity(batch.len());
         for item in batch {
             answers.push(self.write_item(head, item)?);
+        }
+        if !ready() {
+            return Err(Failure::NotReady);
         }
         self.connection.prepare_cached("COMMIT")?.execute([])?;
         Ok(answers)
@@ -185,6 +198,7 @@ impl SqliteLog {
         }
         match failure {
             Failure::Fenced => AppendError::Fenced { epoch: self.epoch },
+            Failure::NotReady => AppendError::NotReady,
             Failure::Sqlite(it) if it.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
                 AppendError::Full(Box::new(it))
             }

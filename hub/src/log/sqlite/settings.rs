@@ -30,7 +30,11 @@ const EVERYBODY: [Setting; 8] = [
     ("fullfsync", "1"),
     ("checkpoint_fullfsync", "1"),
 ];
-const WRITER: [Setting; 5] = [
+/// Page cache of the writer, in KiB, negative as SQLite wants it: without it every sender's key, which
+/// falls anywhere into its index, is read from the file before it is written.
+const WRITER_CACHE_KIB: &str = "-65536";
+const WRITER: [Setting; 6] = [
+    ("cache_size", WRITER_CACHE_KIB),
     ("journal_mode", "wal"),
     ("synchronous", "2"),
     ("wal_autocheckpoint", "0"), // the writer does it itself, where it sees a failure
