@@ -212,7 +212,7 @@ fn write_batch(
     queue: &mut mpsc::Receiver<Job>,
 ) -> Result<Vec<Answer>, (Vec<Answer>, rusqlite::Error)> {
     let mut answers = Vec::new();
-    if let Err(failure) = connection.execute_batch("BEGIN IMMEDIATE") {
+    if let Err(failure) = run(connection, "BEGIN IMMEDIATE") {
         return Err((answers, failure));
     }
     let mut next = Some(first);
@@ -222,7 +222,7 @@ fn write_batch(
         }
         next = if answers.len() < BATCH_MAX { queue.try_recv().ok() } else { None };
     }
-    match connection.execute_batch("COMMIT") {
+    match run(connection, "COMMIT") {
         Ok(()) => Ok(answers),
         Err(failure) => Err((answers, failure)),
     }
@@ -234,14 +234,18 @@ fn write_one(
     job: Job,
     answers: &mut Vec<Answer>,
 ) -> Result<(), rusqlite::Error> {
-    connection.prepare_cached("SAVEPOINT part")?.execute([])?;
+    run(connection, "SAVEPOINT part")?;
     let (keep, tell) = job(connection);
     answers.push(tell);
     if !keep {
-        connection.prepare_cached("ROLLBACK TO part")?.execute([])?;
+        run(connection, "ROLLBACK TO part")?;
     }
-    connection.prepare_cached("RELEASE part")?.execute([])?;
-    Ok(())
+    run(connection, "RELEASE part")
+}
+
+/// Runs a statement that answers nothing and is needed all the time: it is parsed once.
+fn run(connection: &Connection, sql: &'static str) -> Result<(), rusqlite::Error> {
+    connection.prepare_cached(sql)?.execute([]).map(drop)
 }
 
 #[cfg(test)]

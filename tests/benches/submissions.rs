@@ -1,7 +1,7 @@
 //! What a national system gets: real HTTP, schema, rules, sealing, signed receipt; beside the bare
 //! group commit of the same run. The clients live in this process and take their part of its processors.
 //!
-//! `cargo bench -p tests --bench submissions [-- --seconds 3 --rounds 3]`
+//! `cargo bench -p tests --bench submissions [-- --seconds 3 --rounds 3 --clients 16]`
 
 use std::time::Duration;
 
@@ -49,7 +49,8 @@ async fn main() {
     raw.run(64, time / 2).await;
     national.run(64, time / 2).await;
     let (mut rows, mut p1, mut p2) = (Vec::new(), f64::NAN, f64::NAN);
-    for clients in CLIENTS {
+    let only = measure::told("--clients", 0);
+    for clients in CLIENTS.into_iter().filter(|it| only == 0 || *it as u64 == only) {
         let mut rounds = Vec::new();
         for _ in 0..measure::told("--rounds", ROUNDS) {
             let raw = raw.run(clients, time).await;

@@ -1,7 +1,7 @@
 //! Whole cases: handed in over HTTP, sealed, sent through a real broker to 32 adapters, decided, signed,
 //! recorded. Hub, adapters and clients share this process and its processors; the broker has its own.
 //!
-//! `cargo bench -p tests --bench travel [-- --seconds 8]`
+//! `cargo bench -p tests --bench travel [-- --seconds 8 --in-flight 64]`
 
 use std::time::Duration;
 
@@ -40,7 +40,8 @@ async fn main() {
     let load = Load::new(door.address, ends).await;
     let (mut rows, mut p3) = (Vec::new(), f64::NAN);
     load.travel(&national, 64, time / 4).await;
-    for in_flight in IN_FLIGHT {
+    let only = measure::told("--in-flight", 0);
+    for in_flight in IN_FLIGHT.into_iter().filter(|it| only == 0 || *it as u64 == only) {
         let limit = raw.run(256, time / 4).await.events_per_second();
         let (before, head) = (cpu::used(), road.head());
         let mut run = load.travel(&national, in_flight, time).await;
