@@ -17,6 +17,7 @@
 #![warn(missing_docs)]
 
 pub mod case;
+pub mod certificate;
 pub mod enrolment;
 pub mod envelope;
 pub mod feedback;

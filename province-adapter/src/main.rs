@@ -14,6 +14,7 @@ use province_adapter::adapter::Adapter;
 use province_adapter::check;
 use province_adapter::config::{Config, Office};
 use province_adapter::conformance::command::Certify;
+use province_adapter::conformance::sandbox::Sandbox;
 use province_adapter::office::OfficeSystem;
 use province_adapter::office::folder::FolderOffice;
 use province_adapter::office::http::HttpOffice;
@@ -63,6 +64,8 @@ enum Role {
     },
     /// Test an adapter in a sandbox: 0 it passes, 1 something was found, 2 used wrongly.
     Certify(Certify),
+    /// Keep a sandbox running, hand out test cases on demand, and say what is seen.
+    Sandbox(Sandbox),
 }
 
 #[tokio::main(worker_threads = 2)]
@@ -78,6 +81,7 @@ async fn main() -> ExitCode {
     }
     let role = match command_line.role {
         Role::Certify(certify) => return certify.run().await,
+        Role::Sandbox(sandbox) => return sandbox.run().await,
         role => role,
     };
     let config = match Config::load(&command_line.config) {
@@ -88,7 +92,8 @@ async fn main() -> ExitCode {
         Role::Serve => Box::pin(serve(&config)).await.map(|()| true),
         Role::Check => check_all(&config).await,
         Role::Status { json } => status(&config, json),
-        Role::Certify(_) | Role::Init(_) | Role::Join(_) | Role::Rotate => {
+        // These have returned above: they have no configuration of their own.
+        Role::Certify(_) | Role::Sandbox(_) | Role::Init(_) | Role::Join(_) | Role::Rotate => {
             return ExitCode::from(2);
         }
     };

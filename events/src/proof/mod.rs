@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use sha2::Digest as _;
 
 pub mod chain;
 pub mod evidence;
@@ -21,6 +22,11 @@ pub type Digest = Hash;
 impl Hash {
     /// What stands before the first event.
     pub const ZERO: Self = Self([0; 32]);
+
+    /// The plain SHA-256 of `bytes`: for reports and files, never for anything that can be guessed.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(sha2::Sha256::digest(bytes).into())
+    }
 }
 
 impl fmt::Display for Hash {

@@ -23,6 +23,8 @@ pub enum Purpose {
     KeyRequest,
     /// The hub's answer to it: all that an adapter must know.
     Bundle,
+    /// A test centre's certificate of conformance.
+    Certificate,
 }
 
 impl Purpose {
@@ -34,6 +36,7 @@ impl Purpose {
             Self::Feedback => "hub-feedback+ce",
             Self::KeyRequest => "hub-key-request+json",
             Self::Bundle => "hub-bundle+json",
+            Self::Certificate => "hub-certificate+json",
         }
     }
 }

@@ -102,6 +102,8 @@ pub(crate) struct SeenReport {
     pub(crate) recent: Vec<Instant>,
     /// What it was answered; the same again is answered the same.
     pub(crate) receipt: Option<ReportReceipt>,
+    /// A receipt for it is at the broker and not yet taken in; a second one would only add to the load.
+    pub(crate) receipt_waits: bool,
     /// The receipt for it has been acknowledged.
     pub(crate) receipted_at: Option<Instant>,
 }
@@ -181,6 +183,7 @@ impl Book {
         self.posted.clear();
         self.open.clear();
         self.early_acks.clear();
+        self.reports.values_mut().for_each(|it| it.receipt_waits = false);
         self.message_ids.clear();
     }
 }

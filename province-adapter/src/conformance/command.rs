@@ -6,11 +6,16 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use ed25519_dalek::SigningKey;
+use events::certificate::{Certificate, SignedCertificate};
 use events::ids::ProvinceCode;
+use events::proof::Hash;
+use jiff::SignedDuration;
 
 use super::report::{Report, Verdict};
 use super::{KitError, Settings, Start, findings, page, run};
 use crate::check::chain;
+use crate::keys::read_key;
 
 /// Test an adapter in a sandbox of its own: no hub is needed.
 #[derive(Debug, Args)]
@@ -42,7 +47,19 @@ pub struct Certify {
     /// The report as JSON on standard output.
     #[arg(long)]
     json: bool,
+    /// A test centre's Ed25519 seed (base64url): a pass is then certified; else it is self-tested.
+    #[arg(long, requires = "signing_key_id")]
+    signing_key: Option<PathBuf>,
+    /// How the hub knows that key: a name in its `certificates.trusted_keys`.
+    #[arg(long, requires = "signing_key")]
+    signing_key_id: Option<String>,
+    /// How long the certificate is valid, in days.
+    #[arg(long, default_value_t = VALID_DAYS_DEFAULT)]
+    valid_days: u16,
 }
+
+/// A year: adapters, kits and contracts all move on.
+const VALID_DAYS_DEFAULT: u16 = 365;
 
 impl Certify {
     /// Runs the kit, writes the reports, says what to change. 0 pass, 1 findings, 2 used wrongly.
@@ -56,7 +73,18 @@ impl Certify {
             say(&format!("no scenario is called so; there are:\n  {}", names.join("\n  ")));
             return ExitCode::from(2);
         }
-        match self.run_in_sandbox(start).await {
+        let key = match self.signing_key.as_deref().map(read_key).transpose() {
+            Ok(seed) => seed.map(|it| SigningKey::from_bytes(&it)),
+            Err(error) => {
+                say(&chain(&error));
+                return ExitCode::from(2);
+            }
+        };
+        let ran = match self.run_in_sandbox(start).await {
+            Ok(report) => self.certify(&report, key.as_ref()).map(|()| report),
+            Err(error) => Err(error),
+        };
+        match ran {
             Ok(report) => self.tell(&report),
             Err(error) => {
                 say(&chain(&error));
@@ -95,6 +123,43 @@ impl Certify {
         write(&self.out.join("report.json"), &report.to_json())?;
         write(&self.out.join("report.html"), &page::render(&report))?;
         Ok(report)
+    }
+
+    /// A pass gives a certificate; an older one of another outcome does not stay beside the report.
+    fn certify(&self, report: &Report, key: Option<&SigningKey>) -> Result<(), KitError> {
+        let path = self.out.join("certificate.json");
+        let Some(adapter) = report.adapter.clone().filter(|_| report.verdict == Verdict::Pass)
+        else {
+            return match std::fs::remove_file(&path) {
+                Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                    Err(KitError::Files { path, source })
+                }
+                _ => Ok(()),
+            };
+        };
+        let validity = SignedDuration::from_hours(24 * i64::from(self.valid_days));
+        let expires_at = report.finished_at.checked_add(validity).unwrap_or(report.finished_at);
+        let certificate = Certificate {
+            v: 1,
+            kit_version: report.kit.clone(),
+            adapter_version: adapter,
+            province: self.province,
+            environment: report.environment.clone(),
+            result_digest: Hash::of(report.to_json().as_bytes()).to_string(),
+            issued_at: report.finished_at,
+            expires_at,
+            self_tested: false,
+        };
+        let key = key.zip(self.signing_key_id.as_deref());
+        let signed = SignedCertificate::write(certificate, key);
+        let text = serde_json::to_string_pretty(&signed).expect("two texts always serialize");
+        write(&path, &format!("{text}\n"))?;
+        let kind = match key {
+            Some((_, id)) => format!("签发者 signed by {id}"),
+            None => "自测，枢纽不予登记 self-tested: no hub records it".to_owned(),
+        };
+        say(&format!("证书 certificate: {} ({kind})", path.display()));
+        Ok(())
     }
 
     fn tell(&self, report: &Report) -> ExitCode {
@@ -137,7 +202,7 @@ fn told(report: &Report) -> String {
 }
 
 /// This very program, serving what the kit wrote.
-fn own_sidecar() -> Option<String> {
+pub(super) fn own_sidecar() -> Option<String> {
     let program = std::env::current_exe().ok()?;
     Some(format!("'{}' --config {{config}}/adapter.toml serve", program.display()))
 }
@@ -147,6 +212,6 @@ fn write(path: &Path, text: &str) -> Result<(), KitError> {
 }
 
 /// Talk goes to standard error; if even this cannot be written, the exit code still tells it.
-fn say(text: &str) {
+pub(super) fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }

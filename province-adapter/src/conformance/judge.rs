@@ -70,7 +70,7 @@ impl Trust {
         if let Some(known) = book.reports.get(&id)
             && !known.bytes.is_empty()
         {
-            let receipt = known.receipt.clone();
+            let receipt = known.receipt.clone().filter(|_| !known.receipt_waits);
             if known.bytes != message.bytes {
                 let seen = format!("report {id} ({kind}) came with other bytes than before");
                 book.blame(now, "changes-bytes-when-repeating", Some(case), seen);
@@ -184,6 +184,7 @@ impl SeenReport {
             attempts: 0,
             recent: Vec::new(),
             receipt: None,
+            receipt_waits: false,
             receipted_at: None,
         }
     }

@@ -27,6 +27,7 @@ mod order;
 mod page;
 mod post;
 pub mod report;
+pub mod sandbox;
 pub mod scenarios;
 mod script;
 mod spoil;

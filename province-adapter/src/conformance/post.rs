@@ -58,6 +58,7 @@ fn settle(shared: &Shared, book: &mut Book, sequence: u64) {
         Some(Posted::Receipts(reports)) => {
             for report in reports {
                 if let Some(seen) = book.reports.get_mut(&report) {
+                    seen.receipt_waits = false;
                     seen.receipted_at.get_or_insert_with(Instant::now);
                 }
             }
@@ -182,6 +183,13 @@ impl PostOffice {
         let stored = stored.map_err(|it| failed(it.to_string()))?;
         let sequence = stored.sequence;
         let mut book = self.shared.book();
+        if let Posted::Receipts(reports) = &posted {
+            for report in reports {
+                if let Some(seen) = book.reports.get_mut(report) {
+                    seen.receipt_waits = true;
+                }
+            }
+        }
         book.posted.insert(sequence, posted);
         book.open.insert(sequence, 0);
         if book.early_acks.remove(&sequence) {

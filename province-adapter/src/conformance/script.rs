@@ -180,7 +180,8 @@ pub(crate) fn read(name: &str, text: &str) -> Result<Script, NotAStep> {
     Ok(script)
 }
 
-fn sentence(line: &str) -> Result<What, String> {
+/// One sentence, as it is also typed into a sandbox.
+pub(crate) fn sentence(line: &str) -> Result<What, String> {
     let (main, otherwise) = match line.split_once(" else ") {
         Some((main, id)) => (main, Some(id.trim())),
         None => (line, None),

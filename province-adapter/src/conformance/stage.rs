@@ -155,7 +155,10 @@ impl Stage {
     }
 
     /// Whether it held; if not, the finding that this alone led to.
-    async fn perform(&mut self, step: &Step) -> Result<(bool, Option<&'static str>), KitError> {
+    pub(super) async fn perform(
+        &mut self,
+        step: &Step,
+    ) -> Result<(bool, Option<&'static str>), KitError> {
         match &step.what {
             What::Cases { names, wants } => self.make_cases(names, wants)?,
             What::Send { who, how } => self.send(who, how).await?,
