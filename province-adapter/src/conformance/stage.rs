@@ -9,7 +9,7 @@ use events::work::WorkKind;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::KitError;
-use super::book::{Posted, Trigger};
+use super::book::{Book, Posted, Trigger};
 use super::broker::Broker;
 use super::cast;
 use super::folder::{Keys, Sandbox};
@@ -118,8 +118,7 @@ impl Stage {
         self.shared().book().trigger = None;
         self.hub.give_receipts().await?;
         self.start_adapter()?;
-        let open = |book: &super::book::Book| book.open.is_empty();
-        let settled = self.until(self.patience, |shared| open(&shared.book())).await;
+        let settled = self.until(self.patience, |it| it.book().open.is_empty()).await;
         let now = self.shared().clock.real_now();
         let mut book = self.shared().book();
         if !settled {
@@ -363,18 +362,18 @@ impl Stage {
     }
 }
 
-fn explained(book: &super::book::Book, case: Option<CaseId>) -> bool {
+fn explained(book: &Book, case: Option<CaseId>) -> bool {
     let name = case.and_then(|it| book.name(it));
     book.violations.iter().any(|it| it.case.is_none() || it.case == name)
 }
 
-fn has_passed(book: &super::book::Book, case: CaseId, moment: &str) -> bool {
+fn has_passed(book: &Book, case: CaseId, moment: &str) -> bool {
     let said =
         book.cases.get(&case).is_some_and(|it| it.said.iter().any(|it| it.news.token() == moment));
     said || (moment == "acknowledged" && book.acknowledged.contains(&case))
 }
 
-fn is_so(book: &super::book::Book, case: CaseId, what: &Sought) -> bool {
+fn is_so(book: &Book, case: CaseId, what: &Sought) -> bool {
     let Some(known) = book.cases.get(&case) else { return false };
     match what {
         Sought::Acknowledged => book.acknowledged.contains(&case),
