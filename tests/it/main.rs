@@ -25,6 +25,7 @@ mod schemas;
 mod scripts;
 mod simulation;
 mod table_office;
+mod threats;
 mod tidy;
 mod travel;
 mod vectors;

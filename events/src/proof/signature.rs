@@ -173,6 +173,26 @@ mod tests {
     }
 
     #[test]
+    fn no_signature_counts_for_another_kind_of_document() {
+        const ALL: [Purpose; 6] = [
+            Purpose::Report,
+            Purpose::ToProvince,
+            Purpose::SubmissionReceipt,
+            Purpose::Feedback,
+            Purpose::KeyRequest,
+            Purpose::Bundle,
+        ];
+        let key = SigningKey::from_bytes(&[7; 32]);
+        for signed in ALL {
+            let jws = sign(&key, "k", signed, b"payload");
+            for asked in ALL {
+                let counts = verify(&key.verifying_key(), asked, &jws, b"payload").is_ok();
+                assert_eq!(counts, signed == asked, "{signed:?} taken for {asked:?}");
+            }
+        }
+    }
+
+    #[test]
     fn another_algorithm_in_the_header_is_refused() {
         let key = SigningKey::from_bytes(&[7; 32]);
         let header = BASE64.encode(br#"{"alg":"none","kid":"k","typ":"hub-report+ce"}"#);

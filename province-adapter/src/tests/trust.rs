@@ -57,13 +57,14 @@ fn what_is_not_believed_is_refused_by_name_and_kept() {
         (sealed_as(|it| it.key_id = "22-seal-9".to_owned()), Distrust::UnknownSealKey),
         (sealed_as(|it| it.key_id = "../22-seal-1".to_owned()), Distrust::UnknownSealKey),
         (desk.hub.signed(b"{}".to_vec()), Distrust::Unreadable),
+        (desk.hub.signed(vec![b'['; 30_000]), Distrust::Unreadable),
         (large, Distrust::TooLarge),
     ];
     for (letter, distrust) in &table {
         assert_eq!(desk.arrive(letter, start()), Arrival::Refused(*distrust));
     }
-    assert_eq!(desk.count("SELECT sum(count) FROM refused_count"), 13);
-    assert_eq!(desk.count("SELECT count(*) FROM refused WHERE sealed IS NOT NULL"), 13);
+    assert_eq!(desk.count("SELECT sum(count) FROM refused_count"), 14);
+    assert_eq!(desk.count("SELECT count(*) FROM refused WHERE sealed IS NOT NULL"), 14);
     assert_eq!(
         desk.count("SELECT count(*) FROM work") + desk.count("SELECT count(*) FROM report"),
         0
