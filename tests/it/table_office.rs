@@ -8,6 +8,9 @@ use tests::postgres::{DATABASE, Postgres, TABLES};
 use tests::program::{Ended, signal};
 use tokio_postgres::Client;
 
+/// Answer id, case, kind and the other columns; then the refusal's code and a word of its text.
+type WrongRow<'a> = (&'a str, &'a str, &'a str, &'a [(&'a str, &'a str)], &'a str, &'a str);
+
 /// Many programs share this machine while the tests run.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
 
@@ -149,7 +152,7 @@ async fn what_an_office_writes_wrongly_is_named_in_its_row_and_can_be_mended() {
     let stranger = "01890a5d-ac96-774b-bcce-b302099a8057";
     let long = "号".repeat(64);
     #[rustfmt::skip] // a table
-    let table: &[(&str, &str, &str, &[(&str, &str)], &str, &str)] = &[
+    let table: &[WrongRow<'_>] = &[
         ("W-1",  case,     "受理了",    &[],                                  "unknown-local-code", "答复种类"),
         ("W-2",  case,     "accepted",  &[],                                  "missing-field",      "受理编号"),
         ("W-3",  stranger, "accepted",  &[("acceptance_number", "受-1")],     "unknown-case",       "没有收到过"),
