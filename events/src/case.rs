@@ -6,8 +6,10 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use crate::event_enum::event_enum;
 use crate::ids::{CaseNumber, DivisionCode, ProvinceCode, ReportId, RequestId};
 use crate::proof::Digest;
+pub use crate::reconcile::AgainGround;
 use crate::vocabulary::{
     Category, Channel, DueDay, Grade, IssuingAuthority, Item, Material, Outcome, Rating, Reason,
     Stage, SuspensionGround, is_false,
@@ -148,6 +150,19 @@ pub struct CaseDelivered {
     pub work: WorkKind,
     /// Of which request.
     pub request: RequestId,
+}
+
+/// The province gets again what it had signed for: its adapter no longer holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CaseAskedAgain {
+    /// Whom.
+    pub province: ProvinceCode,
+    /// Which request.
+    pub request: RequestId,
+    /// What.
+    pub work: WorkKind,
+    /// Why.
+    pub because: AgainGround,
 }
 
 /// The province says it is not its own.
@@ -437,37 +452,6 @@ pub struct ConflictingDecision {
     pub kind: String,
 }
 
-macro_rules! event_enum {
-    ($(#[$doc:meta])* $name:ident { $($variant:ident = $kind:literal,)+ }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq)]
-        #[allow(missing_docs, clippy::large_enum_variant)] // each variant is the struct of its name
-        pub enum $name { $($variant($variant),)+ }
-
-        impl $name {
-            /// Every type there is, as on the wire.
-            pub const KINDS: &'static [&'static str] = &[$($kind),+];
-
-            /// The type as on the wire, with its version.
-            pub fn kind(&self) -> &'static str { match self { $(Self::$variant(_) => $kind),+ } }
-
-            pub(crate) fn data_to_json(&self) -> Result<Box<serde_json::value::RawValue>, serde_json::Error> {
-                match self { $(Self::$variant(it) => serde_json::value::to_raw_value(it)),+ }
-            }
-
-            pub(crate) fn from_json(kind: &str, data: &str) -> Option<Result<Self, serde_json::Error>> {
-                match kind {
-                    $($kind => Some(serde_json::from_str(data).map(Self::$variant)),)+
-                    _ => None,
-                }
-            }
-        }
-
-        $(impl From<$variant> for $name { fn from(it: $variant) -> Self { Self::$variant(it) } })+
-    };
-}
-pub(crate) use event_enum;
-
 event_enum! {
     /// What can happen to a case, in the order of its life.
     CaseEvent {
@@ -477,6 +461,7 @@ event_enum! {
         CaseParked = "case.parked.v1",
         CaseReleased = "case.released.v1",
         CaseDelivered = "case.delivered.v1",
+        CaseAskedAgain = "case.asked-again.v1",
         CaseReturned = "case.returned.v1",
         CorrectionRequested = "case.correction-requested.v1",
         CorrectionSubmitted = "case.correction-submitted.v1",

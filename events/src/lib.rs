@@ -6,6 +6,7 @@
 //! 2. [`case`]: what can happen to a case, from `CaseSubmitted` to `CaseArchived`.
 //! 3. [`report`]: what a province can tell us, [`work`]: what we hand to a province, and
 //!    [`feedback`]: what a national system is told in the end.
+//!    [`reconcile`]: how both compare what they hold.
 //! 4. [`province`], [`reference`], [`keeping`]: membership, published rules, the log itself.
 //!    [`enrolment`]: how a province joins on paper.
 //! 5. [`envelope`]: an event as it is proposed and as the log holds it.
@@ -20,12 +21,14 @@ pub mod case;
 pub mod certificate;
 pub mod enrolment;
 pub mod envelope;
+mod event_enum;
 pub mod feedback;
 pub mod ids;
 pub mod keeping;
 pub mod personal;
 pub mod proof;
 pub mod province;
+pub mod reconcile;
 pub mod reference;
 pub mod report;
 pub mod subjects;

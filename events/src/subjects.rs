@@ -29,6 +29,13 @@ pub const RECEIPTS_A_MESSAGE_MAX: usize = 64;
 pub fn work(province: ProvinceCode, token: &str) -> String {
     format!("hub.v1.work.{province}.{token}")
 }
+/// The token of orders to compare, among the work kinds.
+pub const RECONCILE_TOKEN: &str = "reconcile";
+/// The token of inventories, among the reports.
+pub const INVENTORY_TOKEN: &str = "inventory";
+/// The token of lists, among the reports.
+pub const HOLDINGS_TOKEN: &str = "holdings";
+
 /// `hub.v1.work.22.>`: what a province's consumer filters.
 pub fn work_of(province: ProvinceCode) -> String {
     format!("hub.v1.work.{province}.>")

@@ -13,6 +13,7 @@ use crate::feedback::Feedback;
 use crate::ids::{EventId, ReportId, StreamName};
 use crate::keeping::KeepingEvent;
 use crate::province::ProvinceEvent;
+use crate::reconcile::{Holdings, Inventory, Order};
 use crate::reference::ReferenceEvent;
 use crate::report::{Report, ReportMessage};
 use crate::work::{Receipts, Work};
@@ -222,6 +223,64 @@ pub fn receipts_to_bytes(id: Uuid, time: Timestamp, receipts: &Receipts) -> Vec<
     to_bytes(id, "hub", "receipts.v1", &format!("province-{}", receipts.province), time, None, data)
 }
 
+/// An order to compare, as the hub sends it.
+pub fn order_to_bytes(id: Uuid, time: Timestamp, order: &Order) -> Vec<u8> {
+    let data = serde_json::value::to_raw_value(order).expect("plain structs always serialize");
+    to_bytes(id, "hub", "reconcile.v1", &format!("province-{}", order.province), time, None, data)
+}
+
+/// An inventory as an adapter sends it; `id` names it.
+pub fn inventory_to_bytes(id: Uuid, time: Timestamp, inventory: &Inventory) -> Vec<u8> {
+    let data = serde_json::value::to_raw_value(inventory).expect("plain structs always serialize");
+    let province = inventory.province;
+    let (source, subject) = (format!("province:{province}"), format!("province-{province}"));
+    to_bytes(id, &source, "inventory.v1", &subject, time, None, data)
+}
+
+/// A list as an adapter sends it.
+pub fn holdings_to_bytes(id: Uuid, time: Timestamp, holdings: &Holdings) -> Vec<u8> {
+    let data = serde_json::value::to_raw_value(holdings).expect("plain structs always serialize");
+    let province = holdings.province;
+    let (source, subject) = (format!("province:{province}"), format!("province-{province}"));
+    to_bytes(id, &source, "holdings.v1", &subject, time, None, data)
+}
+
+/// What a province says about all of its cases at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Comparison {
+    /// What it holds, day by day, and the inventory's name.
+    Inventory(Uuid, Inventory),
+    /// What it holds of one day.
+    Holdings(Holdings),
+}
+
+/// Reads an inventory or a list, and checks that envelope and data agree.
+pub fn comparison_from_bytes(bytes: &[u8]) -> Result<Comparison, WireError> {
+    let it = read(bytes, "comparison")?;
+    let unreadable = |source| WireError::Unreadable { what: "comparison's data", source };
+    let data = it.data.get();
+    let (comparison, province) = match it.kind.strip_prefix(TYPE_PREFIX) {
+        Some("inventory.v1") => {
+            let inventory: Inventory = serde_json::from_str(data).map_err(unreadable)?;
+            let province = inventory.province;
+            (Comparison::Inventory(it.id, inventory), province)
+        }
+        Some("holdings.v1") => {
+            let holdings: Holdings = serde_json::from_str(data).map_err(unreadable)?;
+            let province = holdings.province;
+            (Comparison::Holdings(holdings), province)
+        }
+        _ => return Err(WireError::UnknownKind { kind: it.kind.chars().take(128).collect() }),
+    };
+    if it.source != format!("province:{province}") {
+        return Err(WireError::Contradiction { field: "source" });
+    }
+    if it.subject != format!("province-{province}") {
+        return Err(WireError::Contradiction { field: "subject" });
+    }
+    Ok(comparison)
+}
+
 /// Feedback as the hub sends it. `id` is that of the event that ended the case: the same again is the same.
 pub fn feedback_to_bytes(id: EventId, feedback: &Feedback) -> Vec<u8> {
     let data = serde_json::value::to_raw_value(feedback).expect("plain structs always serialize");
@@ -245,6 +304,8 @@ pub enum ToProvince {
     Work(Work),
     /// Reports it may stop sending.
     Receipts(Receipts),
+    /// What to compare, or to say again.
+    Order(Order),
 }
 
 /// Reads what the hub sent.
@@ -256,6 +317,9 @@ pub fn to_province_from_bytes(bytes: &[u8]) -> Result<ToProvince, WireError> {
     match it.kind.strip_prefix(TYPE_PREFIX) {
         Some("receipts.v1") => {
             serde_json::from_str(data).map(ToProvince::Receipts).map_err(unreadable)
+        }
+        Some("reconcile.v1") => {
+            serde_json::from_str(data).map(ToProvince::Order).map_err(unreadable)
         }
         Some("work.case.v1" | "work.correction.v1" | "work.withdrawal.v1") => {
             let work: Work = serde_json::from_str(data).map_err(unreadable)?;

@@ -61,6 +61,10 @@ pub struct Work {
     pub submitted_at: Timestamp,
     /// The last day for accepting.
     pub due: DueDay,
+    /// The number that the province's next report of the case must have: for an adapter that lost
+    /// count. Told with every attempt; an older hub does not tell it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_report_number: Option<u64>,
     /// The personal part (`PersonalPart` as JSON), sealed to the province's key. Absent for a withdrawal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sealed: Option<crate::proof::seal::SealedTo>,
@@ -112,6 +116,10 @@ pub struct ReportReceipt {
     /// The refusal's code, if it was refused. The report is kept either way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
+    /// After a refusal: the number that the province's next report of the case must have. A refusal
+    /// without a position uses up no number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_number: Option<u64>,
 }
 
 /// The `data` of `cn.gov.mot.hub.receipts.v1`: many receipts under one signature.

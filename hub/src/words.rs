@@ -1,6 +1,6 @@
 //! What happened to a case, in words that can be read out on the telephone. Chinese first.
 
-use events::case::{CaseEvent, ParkReason, RouteReason};
+use events::case::{AgainGround, CaseEvent, ParkReason, RouteReason};
 use events::vocabulary::{DueDay, Outcome, Reason};
 
 /// The reader's language.
@@ -66,6 +66,7 @@ fn chinese(event: &CaseEvent) -> String {
         E::CaseParked(it) => format!("暂停转办：{}", park(&it.reason, zh)),
         E::CaseReleased(it) => format!("{}恢复转办：{}", it.operator, it.note),
         E::CaseDelivered(_) => "省级适配器已签收".to_owned(),
+        E::CaseAskedAgain(it) => again(&it.because, zh),
         E::CaseReturned(it) => format!("{}退回：{}", it.province.name(), it.reason.zh()),
         E::CorrectionRequested(it) => {
             let missing: Vec<_> = it.missing.iter().map(|it| it.zh()).collect();
@@ -143,6 +144,7 @@ fn english(event: &CaseEvent) -> String {
         E::CaseParked(it) => format!("parked: {}", park(&it.reason, en)),
         E::CaseReleased(it) => format!("released by {}: {}", it.operator, it.note),
         E::CaseDelivered(_) => "the province's adapter signed for it".to_owned(),
+        E::CaseAskedAgain(it) => again(&it.because, en),
         E::CaseReturned(it) => format!("returned by {}: {}", it.province.name_en(), it.reason),
         E::CorrectionRequested(it) => {
             let missing: Vec<_> = it.missing.iter().map(|it| it.code()).collect();
@@ -244,6 +246,25 @@ fn route(reason: &RouteReason, language: Language) -> String {
         }
         (RouteReason::Operator { operator }, Language::Chinese) => format!("由{operator}指定"),
         (RouteReason::Operator { operator }, Language::English) => format!("decided by {operator}"),
+    }
+}
+
+fn again(because: &AgainGround, language: Language) -> String {
+    match (because, language) {
+        (AgainGround::NewStore, Language::Chinese) => "省级适配器存储已重建，重新交办".to_owned(),
+        (AgainGround::NewStore, Language::English) => {
+            "asked again: the province's adapter lost its store".to_owned()
+        }
+        (AgainGround::Reconciliation, Language::Chinese) => "对账发现缺失，重新交办".to_owned(),
+        (AgainGround::Reconciliation, Language::English) => {
+            "asked again: a comparison found it missing".to_owned()
+        }
+        (AgainGround::Operator { operator, note }, Language::Chinese) => {
+            format!("{operator}要求重新交办：{note}")
+        }
+        (AgainGround::Operator { operator, note }, Language::English) => {
+            format!("asked again by {operator}: {note}")
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 use tracing::{debug, info, warn};
 
 use crate::clock::Clock;
+use crate::comparing;
 use crate::config::{Broker, Config};
 use crate::connection;
 use crate::inbox::{self, Arrival, Content, Distrust, Letter, Waiting};
@@ -73,6 +74,8 @@ pub(crate) struct Shared {
     pub(crate) work_wake: Notify,
     pub(crate) life_wake: Notify,
     pub(crate) connected: AtomicBool,
+    /// The connection came (back).
+    pub(crate) compare_wake: Notify,
     opened: Mutex<HashMap<i64, PersonalPart>>,
 }
 
@@ -85,6 +88,9 @@ impl Shared {
     ) {
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         for (arrival, (content, _)) in arrivals.iter().zip(examined.iter()) {
+            if let Some(Arrival::Ordered { sent_again }) = arrival {
+                info!(sent_again, "the hub compares; {sent_again} reports go out again");
+            }
             let (Some(Arrival::New { row, case, delivered }), Ok(Content::Work(work, personal))) =
                 (arrival, content)
             else {
@@ -149,6 +155,7 @@ impl Adapter {
             work_wake: Notify::new(),
             life_wake: Notify::new(),
             connected: AtomicBool::new(false),
+            compare_wake: Notify::new(),
             opened: Mutex::new(HashMap::new()),
         };
         Ok(Self { shared: Arc::new(shared), broker: config.broker.clone() })
@@ -173,6 +180,7 @@ impl Adapter {
             () = connection::send(Arc::clone(&shared), client.clone()) => ended("sending"),
             () = hand_over(&shared, &office) => ended("handing over"),
             () = beat(&shared) => ended("noting that it lives"),
+            () = comparing::run(&shared) => ended("comparing"),
             () = shared.store.stopped() => Err(StoreError::Stopped.into()),
             () = shutdown => Ok(()),
         };

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 
 use crate::inbox::{self, Arrival, Letter, Moments};
+use crate::inventory;
 use crate::keys::Identity;
 use crate::office::TakenWork;
 use crate::outbox::{self, Pace, ReportError};
@@ -26,6 +27,8 @@ pub enum Arrived {
     Known,
     /// Receipts.
     Receipts,
+    /// An order to compare, or to say again.
+    Ordered,
     /// Not believed, under this code.
     Refused(&'static str),
 }
@@ -75,6 +78,7 @@ impl ByHand {
             Arrival::New { .. } => Arrived::New,
             Arrival::Known { .. } => Arrived::Known,
             Arrival::Receipts { .. } => Arrived::Receipts,
+            Arrival::Ordered { .. } => Arrived::Ordered,
             Arrival::Refused(why) => Arrived::Refused(why.code()),
         })
     }
@@ -91,7 +95,7 @@ impl ByHand {
                 let personal = self.identity.open(&work).ok().flatten();
                 Some((it.row, TakenWork { work, applicant: personal.map(|it| it.applicant) }))
             }
-            Ok(ToProvince::Receipts(_)) | Err(_) => None,
+            Ok(ToProvince::Receipts(_) | ToProvince::Order(_)) | Err(_) => None,
         };
         Ok(waiting.into_iter().filter_map(open).collect())
     }
@@ -126,6 +130,22 @@ impl ByHand {
             signature: it.signature,
         });
         Ok(posted.collect())
+    }
+
+    /// Compares with the hub whatever is due by itself: a new store at once, each day once.
+    pub fn compare(&self, now: Timestamp) -> Result<(), ReportError> {
+        let today = inventory::shanghai_date(now);
+        self.whole(|it| inventory::wish_what_is_due(it, today, true, now)).map(drop)
+    }
+
+    /// Inventories and lists that are to be sent now: the subject's last token, bytes, signature.
+    pub fn comparisons(
+        &self,
+        now: Timestamp,
+    ) -> Result<Vec<(String, Vec<u8>, String)>, ReportError> {
+        let told =
+            self.whole(|it| inventory::claim_due(it, &self.identity, &self.pace, now, now))?;
+        Ok(told.into_iter().map(|it| (it.token.to_owned(), it.body, it.signature)).collect())
     }
 
     /// When the next report is to be sent; nothing when the hub has signed for all of them.

@@ -14,13 +14,16 @@ use events::ids::ProvinceCode;
 use events::subjects;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
+use jiff::Timestamp;
 use tracing::{debug, info, warn};
 
 use crate::adapter::{AdapterError, Shared};
 use crate::config::Broker;
 use crate::inbox::{self, Arrival, Content, Distrust, Letter, Moments};
+use crate::inventory;
 use crate::keys::KeyError;
 use crate::outbox::{self, Parcel, ReportError};
+use crate::store::StoreError;
 
 /// Between two signs of life on a quiet connection.
 const PING_INTERVAL: Duration = Duration::from_secs(10);
@@ -78,6 +81,7 @@ fn note(shared: &Shared, event: &Event) {
         Event::Connected => {
             shared.connected.store(true, Ordering::Relaxed);
             shared.life_wake.notify_one();
+            shared.compare_wake.notify_one();
             shared.outbox_wake.notify_one();
             info!(province.code = %province, "connected to the broker");
         }
@@ -266,7 +270,7 @@ pub(crate) async fn send(shared: Arc<Shared>, client: Client) {
     context.set_timeout(PUBLISH_TIMEOUT);
     loop {
         let sent = if shared.connected.load(Ordering::Relaxed) {
-            send_due(&shared, &context).await
+            send_due(&shared, &context).await + compare_due(&shared, &context).await
         } else {
             0
         };
@@ -276,8 +280,13 @@ pub(crate) async fn send(shared: Arc<Shared>, client: Client) {
     }
 }
 
+fn next_due(connection: &rusqlite::Connection) -> Result<Option<Timestamp>, StoreError> {
+    let (report, comparison) = (outbox::next_due(connection)?, inventory::next_due(connection)?);
+    Ok([report, comparison].into_iter().flatten().min())
+}
+
 async fn wait_for_due(shared: &Shared) {
-    let next = shared.store.write(outbox::next_due).await;
+    let next = shared.store.write(next_due).await;
     let wait = match next {
         Ok(Some(at)) if shared.connected.load(Ordering::Relaxed) => {
             let wait = at.duration_since(shared.clock.real_now());
@@ -327,6 +336,39 @@ async fn send_due(shared: &Arc<Shared>, context: &Context) -> usize {
     drop(answers);
     note_not_taken(shared, not_taken).await;
     parcels.len()
+}
+
+/// Inventories and lists. One that is lost is told again, until the hub has settled it.
+async fn compare_due(shared: &Arc<Shared>, context: &Context) -> usize {
+    let (teller, now) = (Arc::clone(shared), shared.clock.real_now());
+    let told_at = shared.clock.told_now();
+    let claim = move |connection: &rusqlite::Connection| {
+        inventory::claim_due(connection, &teller.identity, &teller.pace, now, told_at)
+    };
+    let messages = match shared.store.write(claim).await {
+        Ok(messages) => messages,
+        Err(error) => {
+            warn!(error = %error, "cannot take an inventory");
+            return 0;
+        }
+    };
+    let count = messages.len();
+    for it in messages {
+        let subject = subjects::report(shared.identity.province, it.token);
+        let message = PublishMessage::build()
+            .payload(it.body.into())
+            .header(subjects::MESSAGE_ID_HEADER, it.message_id.as_str())
+            .header(subjects::SIGNATURE_HEADER, it.signature.as_str())
+            .header("Content-Type", events::wire::CONTENT_TYPE);
+        let published = match context.send_publish(subject, message).await {
+            Ok(answer) => answer.await.map(drop),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = published {
+            debug!(error = %error, "the broker did not take a comparison; it is told again");
+        }
+    }
+    count
 }
 
 fn message(shared: &Shared, parcel: &Parcel) -> PublishMessage {

@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use events::ids::{CaseId, ReportId};
+use events::reconcile::Order;
 use events::report::News;
 use events::subjects;
 use events::wire::{self, ToProvince, WireError};
@@ -10,8 +11,10 @@ use events::work::{PersonalPart, Receipts, Work, WorkKind};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, named_params, params};
 
+use crate::inventory;
 use crate::keys::{HubSignatureError, Identity, OpenError, randomness};
 use crate::outbox::{self, Draft, Ended, ReportError, id, signed};
+use crate::recount;
 use crate::store::StoreError;
 
 /// Refused messages whose bytes are kept; older ones are only counted.
@@ -36,6 +39,8 @@ pub(crate) enum Content {
     Work(Work, Option<PersonalPart>),
     /// Reports that may rest.
     Receipts(Receipts),
+    /// What to compare, or to say again.
+    Order(Order),
 }
 
 /// Why a message is not believed. The code is what `status` counts.
@@ -105,6 +110,7 @@ pub(crate) fn examine(identity: &Identity, letter: &Letter) -> Result<Content, D
     let (province, origin) = match &content {
         ToProvince::Work(work) => (work.province, &work.origin),
         ToProvince::Receipts(receipts) => (receipts.province, &receipts.origin),
+        ToProvince::Order(order) => (order.province, &order.origin),
     };
     if province != identity.province {
         return Err(Distrust::WrongProvince);
@@ -114,6 +120,7 @@ pub(crate) fn examine(identity: &Identity, letter: &Letter) -> Result<Content, D
     }
     match content {
         ToProvince::Receipts(receipts) => Ok(Content::Receipts(receipts)),
+        ToProvince::Order(order) => Ok(Content::Order(order)),
         ToProvince::Work(work) => {
             let personal = identity.open(&work).map_err(|it| match it {
                 OpenError::UnknownAlgorithm => Distrust::UnknownSealAlgorithm,
@@ -137,6 +144,8 @@ pub(crate) enum Arrival {
     Known { sent_again: usize },
     /// Receipts: how many ended a sending, and how many of these were refusals.
     Receipts { ended: usize, refused: usize },
+    /// An order; so many reports go out again because of it.
+    Ordered { sent_again: usize },
     /// Not believed.
     Refused(Distrust),
 }
@@ -162,7 +171,15 @@ pub(crate) fn keep(
             if !raise_epoch(connection, receipts.epoch, now.real)? {
                 return refuse(connection, identity, letter, Distrust::StaleEpoch, now.real);
             }
-            Ok(end_all(connection, receipts, now.real)?)
+            end_all(connection, identity, receipts, now.real)
+        }
+        Ok(Content::Order(order)) => {
+            if !raise_epoch(connection, order.epoch, now.real)? {
+                return refuse(connection, identity, letter, Distrust::StaleEpoch, now.real);
+            }
+            let today = inventory::shanghai_date(now.told);
+            let sent_again = inventory::obey(connection, order, today, now.real)?;
+            Ok(Arrival::Ordered { sent_again })
         }
         Ok(Content::Work(work, _)) => {
             let known = find(connection, work)?;
@@ -173,6 +190,8 @@ pub(crate) fn keep(
                     None => refuse(connection, identity, letter, Distrust::StaleEpoch, now.real),
                 };
             }
+            let day = inventory::shanghai_date(work.submitted_at);
+            inventory::note_story(connection, work.case, day, work.next_report_number)?;
             match known {
                 Some(_) if letter.redelivered => Ok(Arrival::Known { sent_again: 0 }),
                 Some(delivered_by) => Ok(Arrival::Known {
@@ -254,15 +273,17 @@ fn take_in(
 
 fn end_all(
     connection: &Connection,
+    identity: &Identity,
     receipts: &Receipts,
     now: Timestamp,
-) -> Result<Arrival, StoreError> {
+) -> Result<Arrival, ReportError> {
     let (mut ended, mut refused) = (0, 0);
     for receipt in &receipts.receipts {
         match outbox::end(connection, receipt, now)? {
             Ended::Now { refused: was_refused } => {
                 ended += 1;
                 refused += usize::from(was_refused);
+                recount::after_refusal(connection, identity, receipt, now)?;
             }
             Ended::Before => {}
             // Somebody put an older store back, or the hub mixes up its provinces: it must show.
@@ -369,6 +390,6 @@ pub(crate) fn newest_work(
     Ok(body.and_then(|it| match wire::to_province_from_bytes(&it) {
         Ok(ToProvince::Work(work)) => Some(work),
         // It was readable when it was kept; an older program may have been put back.
-        Ok(ToProvince::Receipts(_)) | Err(_) => None,
+        Ok(ToProvince::Receipts(_) | ToProvince::Order(_)) | Err(_) => None,
     }))
 }

@@ -102,6 +102,16 @@ pub(crate) fn enqueue(
     if let Some(known) = find_same(connection, &draft)? {
         return Ok(known);
     }
+    enqueue_new(connection, identity, draft, now)
+}
+
+/// The same, whether it was said before or not.
+pub(crate) fn enqueue_new(
+    connection: &Connection,
+    identity: &Identity,
+    draft: Draft,
+    now: Timestamp,
+) -> Result<Queued, ReportError> {
     let report = ReportId(new_id(now)?);
     let message = write_down(connection, identity, draft, report)?;
     let body = wire::report_to_bytes(&message);
@@ -129,7 +139,10 @@ fn write_down(
     id_of_report: ReportId,
 ) -> Result<ReportMessage, ReportError> {
     let number: i64 = connection
-        .prepare_cached("SELECT coalesce(max(number), 0) + 1 FROM report WHERE case_id = ?1")?
+        .prepare_cached(
+            "SELECT max(coalesce((SELECT max(number) FROM report WHERE case_id = ?1), 0) + 1,
+                        coalesce((SELECT next_number FROM story WHERE case_id = ?1), 1))",
+        )?
         .query_row([id(draft.case.0)], |row| row.get(0))?;
     let mut report = Report {
         origin: identity.origin.clone(),
@@ -191,7 +204,7 @@ impl Pace {
     }
 
     /// `chance` lies between 0 and 1 and moves the wait by up to the jitter in both directions.
-    fn wait_ms(&self, step: i64, chance: f64) -> i64 {
+    pub(crate) fn wait_ms(&self, step: i64, chance: f64) -> i64 {
         let last = self.steps.len() - 1;
         let step = usize::try_from(step).unwrap_or(0).min(last);
         let factor = 1.0 + f64::from(self.jitter_percent) / 100.0 * (2.0 * chance - 1.0);
@@ -334,6 +347,20 @@ pub(crate) fn send_again_from(
                AND number >= (SELECT number FROM report WHERE id = ?2)",
         )?
         .execute(params![id(case.0), row, now.as_millisecond()])?)
+}
+
+/// The hub says that it has none of these although it had signed for them: the same bytes go out again.
+pub(crate) fn send_all_again(
+    connection: &Connection,
+    case: CaseId,
+    now: Timestamp,
+) -> Result<usize, StoreError> {
+    Ok(connection
+        .prepare_cached(
+            "UPDATE report SET next_send_at = ?2, pace_step = 0, ended_at = NULL
+             WHERE case_id = ?1 AND next_send_at IS NULL AND refusal IS NULL",
+        )?
+        .execute(params![id(case.0), now.as_millisecond()])?)
 }
 
 /// A new writer runs the hub: it hears everything unreceipted at once, not in an hour.

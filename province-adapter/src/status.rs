@@ -86,7 +86,9 @@ impl Status {
             reports_oldest_seconds: age(
                 "SELECT min(created_at) FROM report WHERE next_send_at IS NOT NULL",
             )?,
-            reports_refused: count("SELECT count(*) FROM report WHERE refusal IS NOT NULL")?,
+            reports_refused: count(
+                "SELECT count(*) FROM report WHERE refusal IS NOT NULL AND refusal <> 'renumbered'",
+            )?,
             distrusted,
         })
     }

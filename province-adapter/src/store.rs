@@ -20,6 +20,8 @@ const STATEMENTS_KEPT_MAX: usize = 64;
 const APPLICATION_ID: i64 = 0x6870_6164;
 /// The shape of `schema.sql`.
 const SCHEMA_VERSION: i64 = 1;
+/// Tables that came later.
+const ADDITIONS: &str = include_str!("additions.sql");
 /// SQLite before 3.51.3 can lose committed data with two connections (the WAL-reset bug).
 const SQLITE_VERSION_MIN: i32 = 3_051_003;
 
@@ -151,10 +153,13 @@ pub(crate) fn open_connection(path: &Path) -> Result<Connection, StoreError> {
     let version = pragma(&connection, "user_version")?;
     if application == 0 && version == 0 {
         create_schema(&connection).map_err(opened)?;
+        connection.execute_batch(ADDITIONS).map_err(opened)?;
         return Ok(connection);
     }
     expect_setting("application_id", &application.to_string(), &APPLICATION_ID.to_string())?;
     expect_setting("user_version", &version.to_string(), &SCHEMA_VERSION.to_string())?;
+    connection.execute_batch(ADDITIONS).map_err(opened)?;
+    crate::inventory::note_older_stories(&connection)?;
     Ok(connection)
 }
 

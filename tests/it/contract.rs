@@ -108,6 +108,9 @@ fn the_document_names_every_subject_of_a_province_and_no_other() {
     let mut expected: BTreeSet<String> =
         WORK_KINDS.iter().map(|it| subjects::work(province, it.token())).collect();
     expected.insert(subjects::work(province, subjects::RECEIPTS_TOKEN));
+    expected.insert(subjects::work(province, subjects::RECONCILE_TOKEN));
+    expected.insert(subjects::report(province, subjects::INVENTORY_TOKEN));
+    expected.insert(subjects::report(province, subjects::HOLDINGS_TOKEN));
     expected.extend(News::TOKENS.iter().map(|it| subjects::report(province, it)));
     expected.insert(format!("{api}.CONSUMER.MSG.NEXT.{work}.{consumer}"));
     expected.insert(format!("{api}.CONSUMER.INFO.{work}.{consumer}"));
@@ -132,8 +135,10 @@ fn the_document_names_every_type_of_message_and_no_other() {
     let works = WORK_KINDS.map(|it| (format!("{prefix}work.{}.v1", it.token()), "work"));
     let reports = News::TOKENS.map(|it| (format!("{prefix}report.{it}.v1"), "report"));
     let receipts = (format!("{prefix}receipts.v1"), "receipts");
+    let comparing = ["reconcile", "inventory", "holdings"];
+    let comparing = comparing.map(|it| (format!("{prefix}{it}.v1"), it));
     let expected: BTreeMap<String, &str> =
-        works.into_iter().chain(reports).chain([receipts]).collect();
+        works.into_iter().chain(reports).chain([receipts]).chain(comparing).collect();
     let named: BTreeMap<String, &str> =
         named.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect();
     assert_eq!(named, expected);

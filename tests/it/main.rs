@@ -18,6 +18,7 @@ mod naive;
 mod odd_callers;
 mod office_pull;
 mod python_adapter;
+mod reconcile;
 mod replay;
 mod running_hub;
 mod sabotage;

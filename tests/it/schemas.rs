@@ -9,6 +9,9 @@ use events::feedback::{ClockVerdict, Ending, Feedback, Timeliness};
 use events::ids::{CaseId, CaseNumber, EventId, ProvinceCode, ReportId, RequestId};
 use events::proof::Hash;
 use events::proof::seal::SealedTo;
+use events::reconcile::{
+    Day, Held, HeldReport, HeldWork, Holdings, Inventory, Occasion, Order, Span, day_hash,
+};
 use events::report::{News, Report, ReportMessage};
 use events::vocabulary::{
     Category, Channel, DueDay, Grade, IssuingAuthority, Item, Material, Outcome, Reason,
@@ -112,6 +115,7 @@ fn work(kind: WorkKind) -> Work {
         },
         submitted_at: now(),
         due: due(),
+        next_report_number: Some(3),
         sealed: (kind != WorkKind::Withdrawal).then_some(sealed),
     }
 }
@@ -176,6 +180,7 @@ fn receipts_of_both_kinds_fit_their_schemas() {
         position: refused.is_none().then_some(7),
         hash: refused.is_none().then_some(Hash([1; 32])),
         refused: refused.map(str::to_owned),
+        next_number: refused.map(|_| 2),
     };
     let province = ProvinceCode::new(22).unwrap();
     let receipts = vec![one(None), one(Some("out-of-order"))];
@@ -228,6 +233,54 @@ fn feedback_as_the_hub_writes_it_fits_its_schema() {
         };
         check("feedback", &wire::feedback_to_bytes(EventId(Uuid::from_u128(5)), &feedback));
     }
+}
+
+#[test]
+fn comparisons_and_orders_fit_their_schemas() {
+    let (origin, province) = ("hub.test/schemas".to_owned(), ProvinceCode::new(22).unwrap());
+    let (day, id) = (date(2026, 3, 2), Uuid::from_u128(5));
+    let held = Held {
+        case: case(),
+        next_number: 3,
+        work: vec![HeldWork { request: RequestId(id), kind: WorkKind::Correction }],
+        reports: vec![HeldReport { number: 2, hash: Hash([1; 32]) }],
+    };
+    for occasion in [Occasion::NewStore, Occasion::Connected, Occasion::Daily, Occasion::Asked] {
+        let (count, hash) = day_hash(std::slice::from_ref(&held));
+        let inventory = Inventory {
+            origin: origin.clone(),
+            province,
+            adapter: "province-adapter/0.1.0".into(),
+            occasion,
+            since: (occasion != Occasion::NewStore).then_some(day),
+            until: day,
+            days: vec![Day { day, count, hash }],
+        };
+        check("inventory", &wire::inventory_to_bytes(id, now(), &inventory));
+    }
+    let holdings = Holdings {
+        origin: origin.clone(),
+        province,
+        inventory: id,
+        day,
+        part: 1,
+        parts: 2,
+        after: None,
+        up_to: Some(case()),
+        cases: vec![held],
+    };
+    check("holdings", &wire::holdings_to_bytes(id, now(), &holdings));
+    let order = Order {
+        origin,
+        province,
+        epoch: 1,
+        inventory: Some(id),
+        take: Some(Span { since: day, until: day }),
+        list: vec![day],
+        report_again: vec![case()],
+        settled: Some(0),
+    };
+    check("reconcile", &wire::order_to_bytes(id, now(), &order));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -65,6 +65,17 @@ pub fn token(name: &str) -> String {
     format!("token-of-{name}-0123456789")
 }
 
+fn callers() -> Callers {
+    let known = CALLERS.map(|(name, role)| ClientConfig {
+        name: name.into(),
+        token_sha256: token_hash(&token(name)),
+        role,
+        webhook: None,
+        rate: Default::default(),
+    });
+    Callers::new(known.into()).unwrap()
+}
+
 impl HttpHub {
     /// On a Friday before the Spring Festival, at half past nine in Shanghai.
     pub async fn start() -> Self {
@@ -77,9 +88,9 @@ impl HttpHub {
         let clock = Clock::manual("2026-02-13T01:30:00Z".parse().unwrap());
         let log = MemoryLog::new(ORIGIN);
         let (_epoch, readers) = (log.epoch(), log.readers());
-        let wrapping_key_path = folder.path().join("wrapping.key");
+        let at = |name: &str| folder.path().join(name);
+        let (wrapping_key_path, keys_path) = (at("wrapping.key"), at("keys.db"));
         Vault::create_wrapping_key(&wrapping_key_path).unwrap();
-        let keys_path = folder.path().join("keys.db");
         let vault = VaultConfig { keys_path, wrapping_key_path, origin: ORIGIN.into() };
         let (sealer, opener) = Vault::open(vault).unwrap();
         let (recorded, viewed) = (Wake::default(), Wake::default());
@@ -93,13 +104,12 @@ impl HttpHub {
         )
         .unwrap();
         let membership = Membership::default();
-        let file = folder.path().join("views.db");
-        let views =
-            Views::open(&file, readers.clone(), membership.clone(), Some(opener.clone())).unwrap();
+        let (file, known) = (at("views.db"), membership.clone());
+        let views = Views::open(&file, readers.clone(), known, Some(opener.clone())).unwrap();
         let reader = views.reader();
         tokio::spawn(views.run(recorded.listen(), viewed.clone(), TICK));
-        let callers = known_callers();
-        let accounts = Accounts::open(&folder.path().join("accounts.db")).unwrap();
+        let callers = Arc::new(callers());
+        let accounts = Accounts::open(&at("accounts.db")).unwrap();
         let signing_key = SigningKey::from_bytes(&[42; 32]);
         let desk = Desk {
             origin: ORIGIN.into(),
@@ -113,7 +123,7 @@ impl HttpHub {
             schemas: Arc::new(Schemas::compile()),
             recent: Arc::default(),
         };
-        let strays = QuarantineConfig::new(folder.path().join("quarantine.db"));
+        let strays = QuarantineConfig::new(at("quarantine.db"));
         let rooms = Rooms {
             enrolment: enrolment(&registrar, &readers, &reader, &signing_key, clock.clone()),
             registrar: registrar.clone(),
@@ -125,6 +135,7 @@ impl HttpHub {
             clock: clock.clone(),
             wake: recorded,
             metrics: idle_counters(),
+            compare: tokio::sync::mpsc::channel(8).0,
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             viewed,
             opener: opener.clone(),
@@ -201,17 +212,6 @@ fn enrolment(
         clock,
         keeper: Arc::new(BrokerKeeper::new(None, "nobody")),
     }
-}
-
-fn known_callers() -> Arc<Callers> {
-    let known = CALLERS.map(|(name, role)| ClientConfig {
-        name: name.into(),
-        token_sha256: token_hash(&token(name)),
-        role,
-        webhook: None,
-        rate: Default::default(),
-    });
-    Arc::new(Callers::new(known.into()).unwrap())
 }
 
 /// The published example, as a submission of the `nth` person.

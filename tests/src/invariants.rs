@@ -77,6 +77,7 @@ pub fn kept(log: &[Recorded], answered: &BTreeSet<CaseId>) -> Vec<String> {
 pub fn once(log: &[Recorded]) -> Vec<String> {
     let (mut digests, mut reports, mut found) = (HashSet::new(), HashSet::new(), Vec::new());
     let mut facts: HashSet<(CaseId, &str)> = HashSet::new();
+    let mut asked_again = HashSet::new();
     for it in log {
         let Some((case, event)) = case_event(it) else { continue };
         let fact = match event {
@@ -99,6 +100,14 @@ pub fn once(log: &[Recorded]) -> Vec<String> {
             found.push(format!("once: case {case} is {fact} twice"));
         }
         // A report may lead to several events, but they lie together.
+        // What was asked again may be signed for with the bytes of the first time, once.
+        match event {
+            CaseEvent::CaseAskedAgain(it) => {
+                asked_again.insert((case, it.request));
+            }
+            CaseEvent::CaseDelivered(it) if asked_again.remove(&(case, it.request)) => continue,
+            _ => {}
+        }
         if let Some(report) = it.envelope.caused_by {
             let together = reports.contains(&(report, it.position.0 - 1));
             if reports.iter().any(|(known, _)| *known == report) && !together {

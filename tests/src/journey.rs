@@ -148,6 +148,7 @@ impl Journey {
             opener,
             clock: Clock::Machine,
             receipts: handing,
+            comparisons: tokio::sync::mpsc::channel(1).0,
         });
         let (heard, rung) = (looked.listen(), appended.listen());
         self.tasks.spawn(async move {

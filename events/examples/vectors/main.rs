@@ -159,6 +159,7 @@ fn receipts_vectors() -> Vec<Value> {
         position: Some(4711),
         hash: Some(Hash([0x88; 32])),
         refused: None,
+        next_number: None,
     };
     let refused = ReportReceipt {
         report: report(2, News::Resumed).id,
@@ -166,6 +167,7 @@ fn receipts_vectors() -> Vec<Value> {
         position: Some(4712),
         hash: Some(Hash([0x99; 32])),
         refused: Some("out-of-order".to_owned()),
+        next_number: None,
     };
     let receipts = vec![recorded, refused];
     let receipts = Receipts { origin: ORIGIN.to_owned(), province: province(), epoch: 3, receipts };

@@ -100,6 +100,7 @@ pub(super) fn work(kind: WorkKind) -> Work {
             papers: vec!["国办发明电〔2025〕7号".to_owned()],
             provisional: false,
         },
+        next_report_number: None,
         sealed: None,
     }
 }

@@ -23,6 +23,7 @@ pub fn report_of(event: &CaseEvent) -> Option<ReportId> {
         | CaseEvent::CaseForwarded(_)
         | CaseEvent::CaseParked(_)
         | CaseEvent::CaseReleased(_)
+        | CaseEvent::CaseAskedAgain(_)
         | CaseEvent::CorrectionSubmitted(_)
         | CaseEvent::CorrectionLapsed(_)
         | CaseEvent::DueDayRevised(_)

@@ -1,5 +1,6 @@
 //! What somebody wants recorded about a case. A command may be refused, and may be given twice.
 
+use events::case::AgainGround;
 use events::ids::{CaseId, CaseNumber, ProvinceCode, RequestId};
 use events::proof::Digest;
 use events::report::ReportMessage;
@@ -58,6 +59,13 @@ pub enum Command {
         request: RequestId,
         /// 1, 2, 3….
         attempt: u32,
+    },
+    /// The province's adapter no longer holds what it signed for: it gets it again.
+    AskAgain {
+        /// Which province.
+        province: ProvinceCode,
+        /// How that is known.
+        because: AgainGround,
     },
     /// An operator stops the forwarding.
     Park {

@@ -4,7 +4,8 @@
 //!
 //! Read: [`refusal`] (every no), [`calendar`] (working days), [`deadlines`] (the clocks' lengths),
 //! [`routes`] (which province), [`command`] (what may be asked), [`case`] (decide and evolve),
-//! [`province`] (the same for membership), [`plan`] (what to send now).
+//! [`province`] (the same for membership), [`plan`] (what to send now), [`reconcile`] (what both
+//! sides should hold).
 #![warn(missing_docs)]
 
 pub mod calendar;
@@ -14,5 +15,6 @@ pub mod deadlines;
 pub mod feedback;
 pub mod plan;
 pub mod province;
+pub mod reconcile;
 pub mod refusal;
 pub mod routes;

@@ -34,6 +34,8 @@ pub(super) enum ProvinceCommands {
     Show(ShowArguments),
     /// Write the bundle for `province-adapter join` once more. 接入包
     Bundle(BundleArguments),
+    /// Compare what a province's adapter holds with the log, and mend what differs. 对账
+    Reconcile(ReconcileArguments),
     /// All 32 with their figures. 列表
     List(ListArguments),
 }
@@ -158,6 +160,18 @@ pub(super) struct BundleArguments {
     out: PathBuf,
 }
 
+/// `province reconcile`
+#[derive(Debug, Args)]
+pub(super) struct ReconcileArguments {
+    /// Its two digits.
+    province: ProvinceCode,
+    /// Only the cases submitted on this Shanghai date; without it, the last 45 days.
+    #[arg(long)]
+    day: Option<jiff::civil::Date>,
+    #[command(flatten)]
+    common: Common,
+}
+
 /// `province list`
 #[derive(Debug, Args)]
 pub(super) struct ListArguments {
@@ -187,6 +201,10 @@ pub(super) fn run(config: &Path, command: ProvinceCommands) -> anyhow::Result<Ve
         }
         ProvinceCommands::Leave(it) => {
             change(it.province, "leave", json!({"reason": it.reason}), &it.common)
+        }
+        ProvinceCommands::Reconcile(it) => {
+            let body = it.day.map_or_else(|| json!({}), |day| json!({"since": day, "until": day}));
+            change(it.province, "reconcile", body, &it.common)
         }
         ProvinceCommands::Show(it) => shown::show(config, it.province, it.json),
         ProvinceCommands::Bundle(it) => {

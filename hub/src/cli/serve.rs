@@ -102,7 +102,8 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let house = Arc::new(house);
     let mut rooms = JoinSet::new();
     rooms.spawn(watch_views(foundations.runner, house.recorded.listen(), house.viewed.clone()));
-    broker_rooms::start(&house, &mut rooms).await?;
+    let (compare, wishes) = tokio::sync::mpsc::channel(web::COMPARISONS_WISHED_MAX);
+    broker_rooms::start(&house, &mut rooms, wishes).await?;
     let watch = DeadlineWatch::new(
         house.views.clone(),
         house.readers.clone(),
@@ -110,7 +111,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         house.clock.clone(),
     );
     rooms.spawn(watch.run(house.viewed.listen(), TICK));
-    let app = doors(&house, counters)?;
+    let app = doors(&house, counters, compare)?;
     if let Some(file) = &house.config.http.address_file {
         std::fs::write(file, address.to_string())
             .with_context(|| format!("cannot write `{}`", file.display()))?;
@@ -262,6 +263,7 @@ async fn watch_views(runner: Views, ear: crate::wake::Ear, viewed: Wake) {
 fn doors(
     house: &Arc<House>,
     counters: metrics_exporter_prometheus::PrometheusHandle,
+    compare: web::CompareDoor,
 ) -> anyhow::Result<axum::Router> {
     let callers = Arc::new(Callers::new(house.config.clients.clone())?);
     let desk = intake::desk::Desk {
@@ -287,6 +289,7 @@ fn doors(
         clock: house.clock.clone(),
         wake: house.recorded.clone(),
         metrics: counters,
+        compare,
         streams: Arc::new(tokio::sync::Semaphore::new(web::STREAMS_MAX)),
         viewed: house.viewed.clone(),
         opener: house.opener.clone(),

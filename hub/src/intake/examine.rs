@@ -7,14 +7,19 @@ use events::envelope::Evidence;
 use events::ids::ProvinceCode;
 use events::proof::signature::{self, Purpose, SignatureError};
 use events::province::KeyPurpose;
+use events::reconcile::{CASES_A_MESSAGE_MAX, DAYS_A_MESSAGE_MAX};
 use events::report::{News, ReportMessage};
 use events::subjects;
-use events::wire::{WireError, report_from_bytes};
+use events::wire::{Comparison, WireError, comparison_from_bytes, report_from_bytes};
+use jiff::civil::Date;
 
 use crate::views::membership::Membership;
 
 /// Longest sealed text of a report, in characters of base64url: 8 KiB sealed.
 pub const SEALED_TEXT_CHARACTERS_MAX: usize = 8 * 1024 / 3 * 4 + 4;
+
+/// Most days between the first and the last of an inventory.
+const DAYS_MAX: i64 = DAYS_A_MESSAGE_MAX as i64;
 
 /// A message as the broker hands it over. Nothing of it is believed.
 #[derive(Debug, Clone, Copy)]
@@ -116,11 +121,7 @@ pub fn examine(
     let token = token(incoming.subject, province).ok_or(Fault::WrongSubject)?;
     let signature = one_signature(incoming.headers)?;
     verify(signature, incoming.payload, province, membership)?;
-    let message = report_from_bytes(incoming.payload).map_err(|it| match it {
-        WireError::Unreadable { .. } => Fault::Unreadable,
-        WireError::UnknownKind { .. } => Fault::UnknownKind,
-        WireError::Contradiction { .. } => Fault::Contradiction,
-    })?;
+    let message = report_from_bytes(incoming.payload).map_err(fault)?;
     let report = &message.report;
     if report.province != province {
         return Err(Fault::OtherProvince);
@@ -136,6 +137,62 @@ pub fn examine(
     }
     let evidence = Evidence { bytes: incoming.payload.to_vec(), signature: signature.to_owned() };
     Ok(Examined { message, evidence })
+}
+
+/// The same for a comparison (an inventory or a list); nothing if the subject is not that of one.
+pub fn examine_comparison(
+    incoming: Incoming<'_>,
+    province: ProvinceCode,
+    origin: &str,
+    membership: &Membership,
+) -> Option<Result<Comparison, Fault>> {
+    let tokens = [subjects::INVENTORY_TOKEN, subjects::HOLDINGS_TOKEN];
+    let token = tokens.into_iter().find(|it| subjects::report(province, it) == incoming.subject)?;
+    Some(comparison(incoming, province, origin, membership, token))
+}
+
+fn comparison(
+    incoming: Incoming<'_>,
+    province: ProvinceCode,
+    origin: &str,
+    membership: &Membership,
+    token: &str,
+) -> Result<Comparison, Fault> {
+    if incoming.payload.len() > subjects::PAYLOAD_BYTES_MAX {
+        return Err(Fault::TooLarge);
+    }
+    verify(one_signature(incoming.headers)?, incoming.payload, province, membership)?;
+    let comparison = comparison_from_bytes(incoming.payload).map_err(fault)?;
+    let (told_by, told_origin, told_token, fits) = match &comparison {
+        Comparison::Inventory(_, it) => {
+            let ordered = it.days.is_sorted_by(|one, next| one.day < next.day);
+            let spans = |first: Date| it.until.duration_since(first).as_hours() / 24 < DAYS_MAX;
+            let bounded = it.days.len() <= DAYS_A_MESSAGE_MAX && it.since.is_none_or(spans);
+            (it.province, &it.origin, subjects::INVENTORY_TOKEN, ordered && bounded)
+        }
+        Comparison::Holdings(it) => {
+            let ordered = it.cases.is_sorted_by(|one, next| one.case < next.case);
+            let bounded =
+                it.cases.len() <= CASES_A_MESSAGE_MAX && (1..=it.parts).contains(&it.part);
+            let own = it.cases.iter().all(|held| it.speaks_for(held.case));
+            (it.province, &it.origin, subjects::HOLDINGS_TOKEN, ordered && bounded && own)
+        }
+    };
+    match () {
+        () if told_by != province => Err(Fault::OtherProvince),
+        () if told_token != token => Err(Fault::WrongSubject),
+        () if told_origin != origin => Err(Fault::OtherOrigin),
+        () if !fits => Err(Fault::Contradiction),
+        () => Ok(comparison),
+    }
+}
+
+fn fault(error: WireError) -> Fault {
+    match error {
+        WireError::Unreadable { .. } => Fault::Unreadable,
+        WireError::UnknownKind { .. } => Fault::UnknownKind,
+        WireError::Contradiction { .. } => Fault::Contradiction,
+    }
 }
 
 /// The kind that the subject names, if it is one of this province's. The stream's own configuration

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use events::case::CaseEvent;
-use events::envelope::{Actor, Event, Recorded};
+use events::envelope::{Actor, Event, Position, Recorded};
 use events::ids::{CaseId, ProvinceCode, ReportId, RequestId, StreamName};
 use events::personal::{has_identity_number, tells_identity_number};
+use events::wire::Comparison;
 use events::work::ReportReceipt;
 use hub_core::command::Command;
 use hub_core::refusal::Refusal;
@@ -14,10 +15,10 @@ use tokio::sync::mpsc;
 use tracing::{error, warn};
 
 use crate::clock::Clock;
-use crate::intake::examine::{Examined, Incoming, examine};
+use crate::intake::examine::{Examined, Incoming, examine, examine_comparison};
 use crate::log::Readers;
 use crate::quarantine::{Quarantine, Stray};
-use crate::registrar::{Answer, Ask, Registrar, Unavailable, What};
+use crate::registrar::{Answer, Ask, Registrar, Unavailable, What, case_event};
 use crate::vault::Opener;
 use crate::views::membership::Membership;
 
@@ -99,6 +100,8 @@ pub struct ReportDesk {
     pub clock: Clock,
     /// Where receipts go.
     pub receipts: mpsc::Sender<(ProvinceCode, ReportReceipt)>,
+    /// Where inventories and lists go.
+    pub comparisons: mpsc::Sender<(ProvinceCode, Position, Comparison)>,
 }
 
 /// An answer about a report, before anything is told to anybody.
@@ -108,6 +111,8 @@ enum Verdict {
         case: CaseId,
         number: u64,
     },
+    /// An inventory or a list, or that there was no room for it: the adapter tells it again.
+    Comparison(&'static str),
     /// A reason for the quarantine; a receipt only for who can be trusted to be the sender.
     Stray(&'static str, Option<ReportReceipt>),
     Unknown,
@@ -125,10 +130,19 @@ impl ReportDesk {
                 continue;
             }
             let incoming = Incoming { subject, headers: headers.as_ref(), payload };
+            if let Some(told) =
+                examine_comparison(incoming, province, &self.origin, &self.membership)
+            {
+                verdicts.push(Some(match told {
+                    Ok(comparison) => self.pass_on(province, comparison).await,
+                    Err(fault) => Verdict::Stray(fault.code(), None),
+                }));
+                continue;
+            }
             match examine(incoming, province, &self.origin, &self.membership) {
                 // Evidence is kept in clear, for ever: what tells too much is kept sealed, and only here.
                 Ok(report) if tells_too_much(&report) => {
-                    verdicts.push(Some(too_open(&report)));
+                    verdicts.push(Some(self.too_open(&report).await));
                 }
                 Ok(report) => {
                     verdicts.push(None);
@@ -144,6 +158,17 @@ impl ReportDesk {
         }
         let verdicts = verdicts.into_iter().map(|it| it.unwrap_or(Verdict::Unknown)).collect();
         self.settle(province, batch, verdicts).await
+    }
+
+    /// Nothing waits for it here: whoever compares has a bounded desk of its own. The log's head goes
+    /// with it: what was recorded after the province took stock is no difference.
+    async fn pass_on(&self, province: ProvinceCode, comparison: Comparison) -> Verdict {
+        let Ok(head) = self.readers.read_aside(|log| log.head()).await else {
+            return Verdict::Comparison("comparison-dropped");
+        };
+        let as_of = head.map_or(Position(0), |it| it.0);
+        let sent = self.comparisons.try_send((province, as_of, comparison));
+        Verdict::Comparison(if sent.is_ok() { "comparison" } else { "comparison-dropped" })
     }
 
     /// Asks until the registrar answers; only when it has stopped there is no answer.
@@ -178,7 +203,7 @@ impl ReportDesk {
 
     async fn judge(&self, report: &Examined, answer: Result<Answer, Unavailable>) -> Verdict {
         let (id, case) = (report.message.id, report.message.report.case);
-        match answer {
+        let verdict = match answer {
             Err(_stopped) => Verdict::Unknown,
             Ok(Answer::Recorded(events)) => match receipt(id, case, &events) {
                 Some(receipt) => Verdict::Receipt(receipt, "recorded"),
@@ -193,11 +218,43 @@ impl ReportDesk {
             }
             Ok(Answer::Refused(refusal)) => {
                 let refused = Some(refusal.code().to_owned());
-                let receipt =
-                    ReportReceipt { report: id, case, position: None, hash: None, refused };
+                let receipt = without_place(id, case, refused);
+                let receipt = self.with_next_number(receipt, report.message.report.province).await;
                 Verdict::Stray(refusal.code(), Some(receipt))
             }
+        };
+        match verdict {
+            Verdict::Receipt(receipt, outcome) if receipt.refused.is_some() => {
+                let province = report.message.report.province;
+                Verdict::Receipt(self.with_next_number(receipt, province).await, outcome)
+            }
+            other => other,
         }
+    }
+
+    async fn too_open(&self, report: &Examined) -> Verdict {
+        let (id, case) = (report.message.id, report.message.report.case);
+        let refused = Some(IDENTITY_NUMBER_IN_CLEAR.to_owned());
+        let receipt = without_place(id, case, refused);
+        let receipt = self.with_next_number(receipt, report.message.report.province).await;
+        Verdict::Stray(IDENTITY_NUMBER_IN_CLEAR, Some(receipt))
+    }
+
+    /// After a refusal an adapter must know how to count on: it may have lost count, and a refusal
+    /// that is not on record has used up no number. What cannot be read now is not told.
+    async fn with_next_number(
+        &self,
+        receipt: ReportReceipt,
+        province: ProvinceCode,
+    ) -> ReportReceipt {
+        let stream = StreamName::Case(receipt.case);
+        let story = self.readers.read_aside(move |log| log.read_stream(&stream)).await;
+        let next_number = story.ok().and_then(|story| {
+            let events = story.iter().filter_map(case_event);
+            let case = events.fold(None, hub_core::case::evolve)?;
+            Some(case.next_report_number(province))
+        });
+        ReportReceipt { next_number, ..receipt }
     }
 
     /// The receipt of a report whose place only the log can tell.
@@ -206,8 +263,7 @@ impl ReportDesk {
         match self.readers.read_aside(move |log| log.read_stream(&stream)).await {
             Ok(story) => {
                 // A fact that was on record before this report said it again has no place of its own.
-                let nothing =
-                    ReportReceipt { report, case, position: None, hash: None, refused: None };
+                let nothing = without_place(report, case, None);
                 Verdict::Receipt(receipt(report, case, &story).unwrap_or(nothing), outcome)
             }
             Err(error) => {
@@ -230,6 +286,7 @@ impl ReportDesk {
             settled.push(match verdict {
                 Verdict::Unknown => Settled::LEFT,
                 Verdict::Early { case, number } => Settled::of(Fate::Hold { case, number }, "held"),
+                Verdict::Comparison(outcome) => Settled::of(Fate::Acknowledge, outcome),
                 Verdict::Stray(..) if !kept => Settled::LEFT,
                 Verdict::Stray(reason, None) => Settled::of(Fate::Terminate, reason),
                 Verdict::Stray(reason, Some(receipt)) => {
@@ -312,11 +369,8 @@ fn tells_too_much(report: &Examined) -> bool {
     tells_identity_number(&report.message.report) || bytes.is_ok_and(has_identity_number)
 }
 
-fn too_open(report: &Examined) -> Verdict {
-    let (id, case) = (report.message.id, report.message.report.case);
-    let refused = Some(IDENTITY_NUMBER_IN_CLEAR.to_owned());
-    let receipt = ReportReceipt { report: id, case, position: None, hash: None, refused };
-    Verdict::Stray(IDENTITY_NUMBER_IN_CLEAR, Some(receipt))
+fn without_place(report: ReportId, case: CaseId, refused: Option<String>) -> ReportReceipt {
+    ReportReceipt { report, case, position: None, hash: None, refused, next_number: None }
 }
 
 /// Where `report` stands among `events`, and whether it was refused there.
@@ -330,7 +384,7 @@ pub fn receipt(report: ReportId, case: CaseId, events: &[Recorded]) -> Option<Re
         _ => None,
     };
     let (position, hash) = (Some(recorded.position.0), Some(recorded.hash));
-    Some(ReportReceipt { report, case, position, hash, refused })
+    Some(ReportReceipt { report, case, position, hash, refused, next_number: None })
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use events::case::CaseEvent;
 use events::envelope::{Event, Recorded};
-use events::ids::{CaseId, EventId, RequestId};
+use events::ids::{CaseId, EventId};
 use events::work::{Work, WorkKind};
 use hub_core::case::{Case, evolve};
 use hub_core::plan::Waiting;
@@ -61,9 +61,12 @@ pub fn handover<'a>(
         authority: case.authority.clone(),
         submitted_at: case.submitted_at,
         due: case.acceptance_clock.due.clone(),
+        next_report_number: Some(case.next_report_number(waiting.province)),
         sealed: None,
     };
-    Some(Handover { work, sealed: sealed_parts(story, waiting.work, waiting.request) })
+    // Whoever lost the first part of the file needs it with the correction.
+    let whole = waiting.work == WorkKind::Case || request.again_after.is_some();
+    Some(Handover { work, sealed: sealed_parts(story, waiting, whole) })
 }
 
 /// The case as its story tells it.
@@ -79,11 +82,12 @@ fn case_event(recorded: &Recorded) -> Option<&CaseEvent> {
 }
 
 /// A province that gets the case gets all that the applicant sent so far; one that asked for a
-/// correction gets that correction.
-fn sealed_parts(story: &[Recorded], work: WorkKind, request: RequestId) -> Vec<SealedPart<'_>> {
-    let belongs = |event: &CaseEvent| match (work, event) {
-        (WorkKind::Case, CaseEvent::CaseSubmitted(_) | CaseEvent::CorrectionSubmitted(_)) => true,
-        (WorkKind::Correction, CaseEvent::CorrectionSubmitted(it)) => it.request == request,
+/// correction gets that correction, and again the `whole` file if it lost what it had.
+fn sealed_parts<'a>(story: &'a [Recorded], waiting: &Waiting, whole: bool) -> Vec<SealedPart<'a>> {
+    let belongs = |event: &CaseEvent| match (waiting.work, event) {
+        (WorkKind::Withdrawal, _) => false,
+        (_, CaseEvent::CaseSubmitted(_) | CaseEvent::CorrectionSubmitted(_)) if whole => true,
+        (_, CaseEvent::CorrectionSubmitted(it)) => it.request == waiting.request,
         _ => false,
     };
     story.iter().filter(|it| case_event(it).is_some_and(belongs)).filter_map(sealed_part).collect()

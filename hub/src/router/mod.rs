@@ -9,6 +9,7 @@ pub mod feedback;
 pub mod handover;
 pub mod in_flight;
 pub mod receipts;
+pub mod reconcile;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

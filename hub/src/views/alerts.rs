@@ -70,6 +70,7 @@ pub(crate) fn apply(
         | CaseEvent::CaseRouted(_)
         | CaseEvent::CaseForwarded(_)
         | CaseEvent::CaseDelivered(_)
+        | CaseEvent::CaseAskedAgain(_)
         | CaseEvent::CaseReturned(_)
         | CaseEvent::CorrectionSubmitted(_)
         | CaseEvent::ClockSuspended(_)

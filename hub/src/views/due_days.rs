@@ -72,6 +72,7 @@ pub(crate) fn apply(
         | CaseEvent::CaseParked(_)
         | CaseEvent::CaseReleased(_)
         | CaseEvent::CaseDelivered(_)
+        | CaseEvent::CaseAskedAgain(_)
         | CaseEvent::BreachExplained(_)
         | CaseEvent::ResultFedBack(_)
         | CaseEvent::CertificateIssued(_)

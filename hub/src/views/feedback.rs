@@ -29,6 +29,7 @@ pub(crate) fn apply(table: &mut Table<FeedbackRow>, behind: Behind<'_>, change: 
         | CaseEvent::CaseParked(_)
         | CaseEvent::CaseReleased(_)
         | CaseEvent::CaseDelivered(_)
+        | CaseEvent::CaseAskedAgain(_)
         | CaseEvent::CaseReturned(_)
         | CaseEvent::CorrectionRequested(_)
         | CaseEvent::CorrectionSubmitted(_)

@@ -88,6 +88,7 @@ fn evolve(status: &mut StatusRow, at: Timestamp, event: &CaseEvent) {
         CaseEvent::CaseParked(_) => status.park(),
         CaseEvent::CaseReleased(_) => status.release(),
         CaseEvent::CaseDelivered(it) => status.deliver(it, at),
+        CaseEvent::CaseAskedAgain(_) => status.standing.waiting = true,
         CaseEvent::CaseReturned(_) => status.give_back(),
         CaseEvent::CorrectionRequested(_) => status.answered(CaseStage::AwaitingCorrection),
         CaseEvent::CorrectionSubmitted(it) => status.correct(it),

@@ -31,6 +31,7 @@ pub(crate) fn apply(table: &mut Table<LapseRow>, behind: Behind<'_>, change: &Ch
         | CaseEvent::CaseParked(_)
         | CaseEvent::CaseReleased(_)
         | CaseEvent::CaseDelivered(_)
+        | CaseEvent::CaseAskedAgain(_)
         | CaseEvent::CaseReturned(_)
         | CaseEvent::ClockSuspended(_)
         | CaseEvent::ClockResumed(_)

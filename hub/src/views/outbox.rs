@@ -64,6 +64,9 @@ pub(crate) fn apply(
                 table.remove(behind, &change.case);
             }
         }
+        CaseEvent::CaseAskedAgain(it) => {
+            edit(table, behind, change, |row| row.asked_again(it.request, at))?;
+        }
         CaseEvent::CaseParked(_) => edit(table, behind, change, |row| row.parked = true)?,
         CaseEvent::CaseReleased(_) => edit(table, behind, change, |row| row.parked = false)?,
         // Whoever answers has it, whatever its adapter signed.
@@ -140,6 +143,14 @@ impl Asked {
             self.attempts = self.attempts.max(it.attempt);
             self.first_attempt_at.get_or_insert(at);
             self.last_attempt_at = Some(at);
+        }
+    }
+
+    /// As if it had never been tried: it goes out now.
+    fn asked_again(&mut self, request: RequestId, at: Timestamp) {
+        if self.request == request {
+            (self.waiting, self.since) = (true, at);
+            (self.first_attempt_at, self.last_attempt_at) = (None, None);
         }
     }
 

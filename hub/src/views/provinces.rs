@@ -84,6 +84,7 @@ fn concerns(event: &CaseEvent) -> bool {
         | CaseEvent::CaseParked(_)
         | CaseEvent::CaseReleased(_)
         | CaseEvent::CaseDelivered(_)
+        | CaseEvent::CaseAskedAgain(_)
         | CaseEvent::CorrectionSubmitted(_)
         | CaseEvent::CorrectionLapsed(_)
         | CaseEvent::ClockSuspended(_)

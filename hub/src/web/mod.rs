@@ -11,9 +11,10 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::HeaderMap;
 use axum::routing::{get, post};
-use events::ids::{CaseId, CaseNumber};
+use events::ids::{CaseId, CaseNumber, ProvinceCode};
+use events::reconcile::Span;
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::accounts::Accounts;
 use crate::callers::{Caller, Callers, Role};
@@ -33,6 +34,12 @@ use crate::wake::Wake;
 pub const STREAMS_MAX: usize = 64;
 /// Most pages of the console that are kept live at once; the others stand still.
 pub const ONLOOKERS_MAX: usize = 256;
+
+/// Most comparisons that operators may have wished for and nobody has taken up.
+pub const COMPARISONS_WISHED_MAX: usize = 64;
+
+/// With which province, and over which days.
+pub type CompareDoor = mpsc::Sender<(ProvinceCode, Span)>;
 
 /// Handles of the rooms below, wired by whoever starts the hub. Copies share.
 #[derive(Clone)]
@@ -57,6 +64,8 @@ pub struct Rooms {
     pub wake: Wake,
     /// Prints the counters.
     pub metrics: PrometheusHandle,
+    /// Where a comparison with a province is wished for.
+    pub compare: CompareDoor,
     /// Places for streams: `Arc::new(Semaphore::new(STREAMS_MAX))`.
     pub streams: Arc<Semaphore>,
     /// Rings when the views have read on.
@@ -97,6 +106,7 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("post", "/v1/admin/provinces/{province}/leave"),
     ("get", "/v1/provinces/{province}"),
     ("get", "/v1/provinces/{province}/bundle"),
+    ("post", "/v1/admin/provinces/{province}/reconcile"),
     ("get", "/livez"),
     ("get", "/readyz"),
     ("get", "/metrics"),
@@ -106,7 +116,8 @@ pub const ROUTES: &[(&str, &str)] = &[
 /// The routes of [`ROUTES`], to be merged with those of the intake.
 pub fn router(rooms: Rooms) -> Router {
     use api::{
-        accounts, admin, aftercare, alerts, cases, enrolment, health, provinces, quarantine, stream,
+        accounts, admin, aftercare, alerts, cases, enrolment, health, provinces, quarantine,
+        reconcile, stream,
     };
     Router::new()
         .route("/v1/cases", get(cases::list))
@@ -132,6 +143,7 @@ pub fn router(rooms: Rooms) -> Router {
         .route("/v1/provinces/{province}", get(enrolment::facts))
         .route("/v1/provinces/{province}/bundle", get(enrolment::bundle))
         .route("/v1/admin/provinces/{province}/maintenance", post(aftercare::maintenance))
+        .route("/v1/admin/provinces/{province}/reconcile", post(reconcile::start))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))

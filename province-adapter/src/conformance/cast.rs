@@ -192,6 +192,7 @@ pub(crate) fn work(
             papers: vec!["沙箱 sandbox".to_owned()],
             provisional: false,
         },
+        next_report_number: None,
         sealed: None,
     }
 }

@@ -9,7 +9,7 @@ use events::proof::signature::{self, Purpose, SignatureError};
 use events::proof::{Hash, seal};
 use events::report::{News, ReportMessage};
 use events::subjects;
-use events::wire::{self, WireError};
+use events::wire::{self, Comparison, WireError};
 use events::work::{ReportReceipt, WorkKind};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
@@ -56,6 +56,12 @@ impl Trust {
         now: Timestamp,
     ) -> Vec<ReportReceipt> {
         self.look_for_secrets(book, message, now);
+        if self.is_comparison(message) {
+            if let Err((finding, seen)) = self.read_comparison(message) {
+                book.blame(now, finding, None, seen);
+            }
+            return Vec::new();
+        }
         let report = match self.read(message) {
             Ok(report) => report,
             Err((finding, seen)) => {
@@ -88,6 +94,30 @@ impl Trust {
             return vec![receipt(book, &report, Some("unknown-case"))];
         }
         order::place(book, report, now)
+    }
+
+    /// An inventory or a list: the sandbox keeps no log to compare it with, and answers nothing.
+    fn is_comparison(&self, message: &Incoming<'_>) -> bool {
+        [subjects::INVENTORY_TOKEN, subjects::HOLDINGS_TOKEN]
+            .iter()
+            .any(|it| message.subject == subjects::report(self.province, it))
+    }
+
+    fn read_comparison(&self, message: &Incoming<'_>) -> Result<(), Fault> {
+        self.check_signature(message)?;
+        let told = wire::comparison_from_bytes(message.bytes)
+            .map_err(|it| ("not-a-report", format!("on `{}`: {it}", message.subject)))?;
+        let (province, origin) = match &told {
+            Comparison::Inventory(_, it) => (it.province, &it.origin),
+            Comparison::Holdings(it) => (it.province, &it.origin),
+        };
+        if province != self.province {
+            return Err(("wrong-province", format!("the comparison speaks for {province}")));
+        }
+        if *origin != self.origin {
+            return Err(("wrong-origin", format!("the comparison's origin is `{origin}`")));
+        }
+        Ok(())
     }
 
     /// Signature, envelope, and whether it is this province's and this sandbox's.
@@ -270,7 +300,8 @@ pub(crate) fn receipt(
     let refused = refused.map(str::to_owned);
     let hash = place.map(|it| Hash([it as u8; 32]));
     let case = message.report.case;
-    let receipt = ReportReceipt { report: message.id, case, position: place, hash, refused };
+    let (report, position, next_number) = (message.id, place, None);
+    let receipt = ReportReceipt { report, case, position, hash, refused, next_number };
     if let Some(seen) = book.reports.get_mut(&message.id) {
         seen.receipt = Some(receipt.clone());
     }

@@ -85,6 +85,7 @@ impl Hub {
             },
             submitted_at: start(),
             due: DueDay { day: date(2026, 3, 4), papers: Vec::new(), provisional: false },
+            next_report_number: None,
             sealed: None,
         };
         if kind != WorkKind::Withdrawal {
@@ -121,6 +122,7 @@ impl Hub {
             position: refused.is_none().then_some(1),
             hash: None,
             refused: refused.map(str::to_owned),
+            next_number: None,
         };
         let receipts = Receipts {
             origin: ORIGIN.to_owned(),

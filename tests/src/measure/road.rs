@@ -139,6 +139,7 @@ impl Road {
             opener: stand.opener.clone(),
             clock: Clock::Machine,
             receipts: handing,
+            comparisons: tokio::sync::mpsc::channel(1).0,
         });
         self.hub_rooms.spawn(router.run(stand.viewed.listen()));
         self.hub_rooms.spawn(sender.run(receipts));

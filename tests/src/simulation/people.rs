@@ -1,5 +1,6 @@
 //! National systems, applicants and operators of the simulation: they act, ask twice, and give up late.
 
+use events::case::AgainGround;
 use events::envelope::Actor;
 use events::ids::{CaseId, ProvinceCode, RequestId};
 use events::reference::CalendarPublished;
@@ -114,6 +115,18 @@ impl World {
             let route_to = somebody.filter(|_| case.returned);
             let (operator, note) = ("operator-1".to_owned(), "looked into it".to_owned());
             drop(self.hub.tell(id, Command::Release { operator, note, route_to, request }));
+        }
+    }
+
+    /// An operator thinks that an adapter lost a case; mostly it did not, and says so.
+    pub(super) fn ask_again(&mut self) {
+        for id in self.answered.clone() {
+            let Some(province) = self.hub.case(id).and_then(|it| it.province()) else { continue };
+            if self.chance.random_bool(0.1) {
+                let (operator, note) = ("operator-1".to_owned(), "looked into it".to_owned());
+                let because = AgainGround::Operator { operator, note };
+                drop(self.hub.tell(id, Command::AskAgain { province, because }));
+            }
         }
     }
 

@@ -98,6 +98,7 @@ impl World {
             self.act();
             if self.chance.random_bool(0.2) {
                 self.release();
+                self.ask_again();
             }
             self.recover();
             if midnight && self.chance.random_bool(0.9) {

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use events::envelope::Position;
 use events::ids::ProvinceCode;
+use events::wire::Comparison;
 use events::work::ReportReceipt;
 use hub::deadline_watch::DeadlineWatch;
 use hub::intake::reports::ReportDesk;
@@ -14,6 +16,7 @@ use hub::registrar::starting::{RegistrarConfig, RegistrarThread};
 use hub::router::compose::Composer;
 use hub::router::handover::Origin;
 use hub::router::receipts::ReceiptSender;
+use hub::router::reconcile::{Memory, Reconciler};
 use hub::router::{Router, RouterConfig};
 use hub::signer::Signer;
 use hub::vault::{Opener, Vault, VaultConfig};
@@ -39,6 +42,8 @@ pub(super) struct Running {
     pub(super) watch: DeadlineWatch,
     pub(super) receipts: mpsc::Receiver<(ProvinceCode, ReportReceipt)>,
     pub(super) sender: ReceiptSender<Pipe>,
+    pub(super) comparisons: mpsc::Receiver<(ProvinceCode, Position, Comparison)>,
+    pub(super) reconciler: Reconciler<Pipe>,
 }
 
 impl TestHub {
@@ -111,6 +116,7 @@ impl TestHub {
         let (pipe, reader) = (self.pipe.clone(), views.reader());
         let router = Router::new(composer, reader.clone(), registrar.clone(), pipe.clone(), config);
         let (hand_in, receipts) = hub::router::receipts::channel();
+        let (told, comparisons) = tokio::sync::mpsc::channel(64);
         let quarantine = QuarantineConfig::new(self.path("quarantine.db"));
         let desk = ReportDesk {
             origin: ORIGIN.to_owned(),
@@ -121,9 +127,21 @@ impl TestHub {
             opener: opener.clone(),
             clock: self.clock.clone(),
             receipts: hand_in,
+            comparisons: told,
         };
         let clock = self.clock.clone();
         let watch = DeadlineWatch::new(reader, readers.clone(), registrar.clone(), clock.clone());
+        let reconciler = Reconciler {
+            connector: pipe.clone(),
+            signer: signer.clone(),
+            origin: origin.clone(),
+            clock: clock.clone(),
+            views: views.reader(),
+            readers: readers.clone(),
+            registrar: registrar.clone(),
+            inventory_every: std::time::Duration::ZERO,
+            memory: Memory::default(),
+        };
         let sender = ReceiptSender { connector: pipe, signer, origin, clock };
         Running {
             registrar,
@@ -137,6 +155,8 @@ impl TestHub {
             watch,
             receipts,
             sender,
+            comparisons,
+            reconciler,
         }
     }
 }

@@ -225,6 +225,16 @@ impl TestHub {
         }
     }
 
+    /// What provinces told of what they hold is compared.
+    pub fn compare(&mut self) {
+        self.catch_up();
+        let running = self.running.as_mut().expect("the hub runs");
+        while let Ok((province, as_of, told)) = running.comparisons.try_recv() {
+            self.runtime.block_on(running.reconciler.take(province, as_of, told));
+        }
+        self.catch_up();
+    }
+
     /// The whole log.
     pub fn events(&self) -> Vec<Recorded> {
         self.readers().read(|log| log.read_all(Position(0), usize::MAX)).expect("the log is read")

@@ -116,6 +116,8 @@ impl FakeProvince {
                 }
                 None
             }
+            // It keeps no store that could be compared.
+            ToProvince::Order(_) => None,
             ToProvince::Work(work) => {
                 let before = self.held.get(&work.case).cloned();
                 let mut held = before.unwrap_or(Held {

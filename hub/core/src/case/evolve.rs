@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use events::case::{
-    CaseAccepted, CaseCompleted, CaseEvent, CaseForwarded, CaseSubmitted, ClockResumed,
-    ConflictingDecision, CorrectionRequested, CorrectionSubmitted, DueDayRevised, ReportRefused,
+    CaseAccepted, CaseCompleted, CaseDelivered, CaseEvent, CaseForwarded, CaseSubmitted,
+    ClockResumed, ConflictingDecision, CorrectionRequested, CorrectionSubmitted, DueDayRevised,
+    ReportRefused,
 };
 use events::ids::{ProvinceCode, ReportId, RequestId};
 use events::vocabulary::Stage;
@@ -81,12 +82,9 @@ fn change(case: &mut Case, event: &CaseEvent) {
             case.parked = None;
             case.releases += 1;
         }
-        CaseEvent::CaseDelivered(it) => {
-            count(case, it.report, "delivered");
-            let request = case.requests.iter_mut().find(|known| known.id == it.request);
-            if let Some(request) = request {
-                request.delivered = true;
-            }
+        CaseEvent::CaseDelivered(it) => delivered(case, it),
+        CaseEvent::CaseAskedAgain(it) => {
+            request(case, it.request, |it| it.again_after = Some(it.attempts));
         }
         CaseEvent::CaseReturned(it) => {
             answer(case, it.report, "returned");
@@ -141,16 +139,39 @@ fn change(case: &mut Case, event: &CaseEvent) {
 /// Something new is asked of a province; what was asked before is history.
 fn ask(case: &mut Case, id: RequestId, province: ProvinceCode, work: WorkKind) {
     let digest = case.latest_digest();
-    let request =
-        Request { id, province, work, digest, attempts: 0, delivered: false, answered: false };
+    let request = Request {
+        id,
+        province,
+        work,
+        digest,
+        attempts: 0,
+        delivered: false,
+        answered: false,
+        again_after: None,
+    };
     case.requests.push(request);
     case.returned = false;
 }
 
 fn forwarded(case: &mut Case, it: &CaseForwarded) {
-    if let Some(request) = case.requests.iter_mut().find(|known| known.id == it.request) {
-        request.attempts = request.attempts.max(it.attempt);
+    request(case, it.request, |request| request.attempts = request.attempts.max(it.attempt));
+}
+
+fn request(case: &mut Case, id: RequestId, change: impl FnOnce(&mut Request)) {
+    if let Some(request) = case.requests.iter_mut().find(|known| known.id == id) {
+        change(request);
     }
+}
+
+fn delivered(case: &mut Case, it: &CaseDelivered) {
+    // The signature for what was asked again may be the old one: it uses up no second number.
+    if !case.reports.contains_key(&it.report) {
+        count(case, it.report, "delivered");
+    }
+    request(case, it.request, |request| {
+        request.delivered = true;
+        request.again_after = None;
+    });
 }
 
 /// The report is on record and has used up its number.
@@ -176,6 +197,7 @@ fn answer(case: &mut Case, report: ReportId, kind: &str) {
     case.answered = true;
     if let Some(request) = case.requests.last_mut() {
         request.answered = true;
+        request.again_after = None;
     }
 }
 

@@ -155,6 +155,7 @@ fn obey(
         Command::NoteForwarded { province, work, request, attempt } => {
             sending::note_forwarded(case, *province, *work, *request, *attempt)
         }
+        Command::AskAgain { province, because } => sending::ask_again(case, *province, because),
         Command::Park { operator } => sending::park(case, operator),
         Command::Release { operator, note, route_to, request } => {
             sending::release(case, operator, note, *route_to, *request)
@@ -245,8 +246,7 @@ impl Case {
     pub fn waiting(&self) -> Option<(ProvinceCode, RequestId, WorkKind)> {
         let request = self.request()?;
         let wanted = self.is_open() || request.work == WorkKind::Withdrawal;
-        let held = request.delivered || request.answered;
-        (wanted && !held && self.parked.is_none()).then_some((
+        (wanted && !request.is_held() && self.parked.is_none()).then_some((
             request.province,
             request.id,
             request.work,

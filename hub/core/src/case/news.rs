@@ -57,7 +57,7 @@ fn delivered(
     message: &ReportMessage,
 ) -> Result<Vec<CaseEvent>, Refusal> {
     // Each request is signed for once; a second signature has nothing left to prove.
-    if asked.work != work || asked.delivered {
+    if asked.work != work || (asked.delivered && asked.again_after.is_none()) {
         return Err(Refusal::OutOfOrder);
     }
     Ok(vec![CaseDelivered { report: message.id, work, request: asked.id }.into()])

@@ -44,6 +44,15 @@ pub struct Request {
     pub delivered: bool,
     /// The office has acted on it, so that nothing of it needs sending.
     pub answered: bool,
+    /// The adapter lost it and gets it again: how many attempts there were when that was found.
+    pub again_after: Option<u32>,
+}
+
+impl Request {
+    /// The province holds it, as far as is known.
+    pub fn is_held(&self) -> bool {
+        (self.delivered || self.answered) && self.again_after.is_none()
+    }
 }
 
 /// One of the two clocks.

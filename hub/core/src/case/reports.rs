@@ -4,7 +4,7 @@
 //! record under this case (another province, a report too early, a request we never made) is an
 //! error for the intake to hold or to quarantine.
 
-use events::case::{CaseEvent, ConflictingDecision, ReportRefused};
+use events::case::{CaseDelivered, CaseEvent, ConflictingDecision, ReportRefused};
 use events::ids::RequestId;
 use events::report::{News, ReportMessage};
 use events::vocabulary::Reason;
@@ -39,7 +39,7 @@ pub(super) fn record(
     now: Timestamp,
 ) -> Result<Vec<CaseEvent>, Refusal> {
     if case.reports.contains_key(&message.id) {
-        return Ok(vec![]);
+        return Ok(signed_again(case, message));
     }
     let report = &message.report;
     if case.province() != Some(report.province) {
@@ -60,6 +60,18 @@ pub(super) fn record(
     let judged = check(case, asked, message, now)
         .and_then(|()| news::apply(case, asked, message, next_request, rules, now));
     Ok(judged.unwrap_or_else(|refusal| vec![refused(message, &refusal)]))
+}
+
+/// A known report says nothing new, except the signature for work that was asked again and has been
+/// sent since: an adapter that does hold it says so with the bytes of the first time.
+fn signed_again(case: &Case, message: &ReportMessage) -> Vec<CaseEvent> {
+    let News::Delivered { work } = message.report.news else { return vec![] };
+    let current = case.request().filter(|it| it.id == message.report.request && it.work == work);
+    let sent_since = |it: &&Request| it.again_after.is_some_and(|before| it.attempts > before);
+    match current.filter(sent_since) {
+        Some(it) => vec![CaseDelivered { report: message.id, work, request: it.id }.into()],
+        None => vec![],
+    }
 }
 
 fn refused(message: &ReportMessage, refusal: &Refusal) -> CaseEvent {

@@ -1,7 +1,8 @@
 //! Between the route and the province's signature: attempts, parking, letting go on.
 
 use events::case::{
-    CaseEvent, CaseForwarded, CaseParked, CaseReleased, CaseRouted, ParkReason, RouteReason,
+    AgainGround, CaseAskedAgain, CaseEvent, CaseForwarded, CaseParked, CaseReleased, CaseRouted,
+    ParkReason, RouteReason,
 };
 use events::ids::{ProvinceCode, RequestId};
 use events::work::WorkKind;
@@ -28,11 +29,31 @@ pub(super) fn note_forwarded(
     let current = case.request().is_some_and(|it| it.id == request);
     let wanted = case.is_open() || work == WorkKind::Withdrawal;
     // The adapter's report can overtake the router's own note; then there is nothing to add.
-    let held = known.delivered || known.answered;
-    if !current || !wanted || held || attempt <= known.attempts {
+    if !current || !wanted || known.is_held() || attempt <= known.attempts {
         return Ok(vec![]);
     }
     Ok(vec![CaseForwarded { province, work, request, attempt }.into()])
+}
+
+/// Only what is open, with that province, and signed for: the rest is being sent anyway, or is over.
+pub(super) fn ask_again(
+    case: &Case,
+    province: ProvinceCode,
+    because: &AgainGround,
+) -> Result<Vec<CaseEvent>, Refusal> {
+    if let AgainGround::Operator { note, .. } = because {
+        check_text(note, NOTE_CHARACTERS_MAX, "note")?;
+    }
+    if !case.is_open() {
+        return Err(Refusal::CaseEnded);
+    }
+    let request = case.request().filter(|it| it.province == province);
+    let request = request.ok_or(Refusal::NotYourCase { province })?;
+    if !request.is_held() || case.returned {
+        return Ok(vec![]);
+    }
+    let (request, work, because) = (request.id, request.work, because.clone());
+    Ok(vec![CaseAskedAgain { province, request, work, because }.into()])
 }
 
 pub(super) fn park(case: &Case, operator: &str) -> Result<Vec<CaseEvent>, Refusal> {

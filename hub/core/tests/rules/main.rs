@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // helpers of tests are tests too
 
 mod afterwards;
+mod again;
 mod applicant;
 mod days;
 mod membership;

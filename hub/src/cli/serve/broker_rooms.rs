@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use events::ids::ProvinceCode;
+use events::reconcile::Span;
 use hub_core::plan::Pace;
+use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tracing::{error, warn};
 
@@ -21,6 +23,7 @@ use crate::router::connector::JetStreamConnector;
 use crate::router::feedback::{FeedbackConfig, FeedbackNeeds, FeedbackSender, Webhook};
 use crate::router::handover::Origin;
 use crate::router::receipts::{self, ReceiptSender};
+use crate::router::reconcile::{self, Reconciler};
 use crate::router::{Router, RouterConfig};
 use crate::signer::Signer;
 
@@ -32,7 +35,11 @@ const MEMBERSHIP_TICK: Duration = Duration::from_millis(200);
 const STREAMS_TICK: Duration = Duration::from_secs(5);
 
 /// Connects to the broker and starts what speaks through it. A broker that is away stops nothing.
-pub(super) async fn start(house: &Arc<House>, rooms: &mut JoinSet<()>) -> anyhow::Result<()> {
+pub(super) async fn start(
+    house: &Arc<House>,
+    rooms: &mut JoinSet<()>,
+    wishes: mpsc::Receiver<(ProvinceCode, Span)>,
+) -> anyhow::Result<()> {
     let user = UserKey::read(&house.config.broker.nkey_seed_file)?;
     let connection = connect::connect(&house.config.broker.url, &user).await?;
     let signer = Arc::new(house.signer.clone());
@@ -46,6 +53,19 @@ pub(super) async fn start(house: &Arc<House>, rooms: &mut JoinSet<()>) -> anyhow
         clock: house.clock.clone(),
     };
     rooms.spawn(sender.run(receipt_queue));
+    let (comparison_door, comparisons) = mpsc::channel(reconcile::WAITING_MAX);
+    let reconciler = Reconciler {
+        connector: JetStreamConnector::new(connection.jetstream.clone()),
+        signer: signer.clone(),
+        origin: origin.clone(),
+        clock: house.clock.clone(),
+        views: house.views.clone(),
+        readers: house.readers.clone(),
+        registrar: house.registrar.clone(),
+        inventory_every: reconcile::INVENTORY_EVERY,
+        memory: reconcile::Memory::default(),
+    };
+    rooms.spawn(reconciler.run(comparisons, wishes));
     rooms.spawn(feedback(house, signer.clone())?.run(house.viewed.listen()));
     let composer = Arc::new(Composer {
         readers: house.readers.clone(),
@@ -74,6 +94,7 @@ pub(super) async fn start(house: &Arc<House>, rooms: &mut JoinSet<()>) -> anyhow
         opener: house.opener.clone(),
         clock: house.clock.clone(),
         receipts: receipt_door,
+        comparisons: comparison_door,
     });
     let (keeper, readers) = (house.enrolment.keeper.clone(), house.readers.clone());
     let (registrar, clock) = (house.registrar.clone(), house.clock.clone());

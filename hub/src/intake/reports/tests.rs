@@ -27,6 +27,7 @@ impl Scene {
             opener: stage.opener.clone(),
             clock: stage.clock.clone(),
             receipts: handing,
+            comparisons: mpsc::channel(1).0,
         };
         Self { stage, desk, receipts }
     }

@@ -9,6 +9,7 @@ pub mod enrolment;
 pub mod health;
 pub mod provinces;
 pub mod quarantine;
+pub mod reconcile;
 pub mod stream;
 pub mod told;
 

@@ -32,7 +32,7 @@ fn read(row: &rusqlite::Row<'_>) -> Result<Kept, rusqlite::Error> {
         taken_at: row.get::<_, Option<i64>>(2)?.map(moment),
         work: match wire::to_province_from_bytes(&body) {
             Ok(ToProvince::Work(work)) => Some(work),
-            Ok(ToProvince::Receipts(_)) | Err(_) => None,
+            Ok(ToProvince::Receipts(_) | ToProvince::Order(_)) | Err(_) => None,
         },
     })
 }
