@@ -42,6 +42,8 @@ impl Animal {
         let (province, origin, epoch) = match &content {
             ToProvince::Work(it) => (it.province, &it.origin, it.epoch),
             ToProvince::Receipts(it) => (it.province, &it.origin, it.epoch),
+            // No animal compares.
+            ToProvince::Order(_) => return None,
         };
         let others = province.to_string() != self.bundle.province;
         if others && !self.is(Defect::TakesOthersWork) {
@@ -55,6 +57,7 @@ impl Animal {
         }
         match content {
             ToProvince::Receipts(it) => Some(Content::Receipts(it)),
+            ToProvince::Order(_) => None,
             ToProvince::Work(work) => match self.open(&work) {
                 Some(personal) => Some(Content::Work(Box::new(work), Some(personal))),
                 None if work.kind == WorkKind::Withdrawal || self.is(Defect::OpensNothing) => {
