@@ -276,7 +276,6 @@ async fn reports(stage: &Stage, hub: &jetstream::Context, after: usize, count: u
     let config = pull::OrderedConfig { ..Default::default() };
     let stream = hub.get_stream("REPORT_22").await.unwrap();
     let messages = stream.create_consumer(config).await.unwrap().messages().await.unwrap();
-    // What it tells of its holdings is no report.
     let report = |it: &Result<jetstream::Message, _>| {
         std::future::ready(it.as_ref().is_ok_and(|it| !it.subject.ends_with("inventory")))
     };
