@@ -166,7 +166,7 @@ fn find(connection: &Connection, wanted: Wanted, works_max: u64) -> Result<Vec<W
     let read = |it: Vec<u8>| match wire::to_province_from_bytes(&it) {
         Ok(ToProvince::Work(work)) => Some(work),
         // It was readable when it was kept; an older program may have been put back.
-        Ok(ToProvince::Receipts(_)) | Err(_) => None,
+        Ok(ToProvince::Receipts(_) | ToProvince::Order(_)) | Err(_) => None,
     };
     Ok(bodies.into_iter().filter_map(read).collect())
 }
