@@ -80,15 +80,80 @@ pub fn idle_counters() -> PrometheusHandle {
     PrometheusBuilder::new().build_recorder().handle()
 }
 
+/// What rises. Without labels it is there, at 0, from the first scrape on: an alert can tell 0 from absent.
+const COUNTERS: &[(&str, &str)] = &[
+    ("hub_checkpoints_failed_total", "Checkpoints that could not be signed or written"),
+    ("hub_connections_broken_total", "Connections that ended in an error"),
+    ("hub_connections_refused_total", "Connections closed at once"),
+    ("hub_figures_failed_total", "Looks for the gauges that failed: some figures are old"),
+    ("hub_sign_ins_refused_total", "Sign-ins at the console that were refused"),
+];
+
+/// What rises, by labels: absent until the first time.
+const LABELLED: &[(&str, &str)] = &[
+    ("hub_dispatch_total", "Attempts to forward, by province and outcome"),
+    ("hub_events_appended_total", "Events recorded, by type"),
+    ("hub_feedback_total", "Calls of webhooks, by client and outcome"),
+    ("hub_quarantined_total", "Strays since the start, by reason"),
+    ("hub_receipt_messages_total", "Signed receipts for provinces, by outcome"),
+    ("hub_reports_received_total", "Reports taken from the broker, by province"),
+    ("hub_reports_total", "Reports, by province and outcome"),
+    ("hub_requests_total", "Requests by status"),
+    ("hub_submissions_total", "Submissions by outcome: recorded, known, or a refusal's code"),
+];
+
+/// What is looked at.
+const GAUGES: &[(&str, &str)] = &[
+    ("hub_adapter_maintenance", "1 while the province's declared maintenance lasts"),
+    ("hub_adapter_paused", "1 while nothing may be forwarded to the province"),
+    (
+        "hub_adapter_up",
+        "1: it is fetching or was heard lately, and nothing sent to it is unsigned for ten minutes",
+    ),
+    ("hub_alerts", "Standing alerts of the console by kind and province"),
+    ("hub_broker_told", "0 while the broker's configuration is not what the log says"),
+    ("hub_broker_up", "1 while the connection to the broker stands"),
+    ("hub_connections", "Open connections"),
+    ("hub_disk_free_bytes", "Room left where the data and the checkpoints are"),
+    ("hub_disk_size_bytes", "Room in all where the data and the checkpoints are"),
+    ("hub_dispatch_lag_seconds", "Age of the oldest work that was never forwarded, by province"),
+    ("hub_feedback_oldest_seconds", "Age of the oldest result that a client has not confirmed"),
+    ("hub_log_full", "1 while there is no room to append"),
+    (
+        "hub_oldest_unacked_seconds",
+        "Since the first attempt of the oldest work without a signed receipt, by province",
+    ),
+    ("hub_outbox_waiting", "Work the router has before it, by province"),
+    ("hub_projection_lag", "Events that the views are behind the log"),
+    ("hub_projection_position", "The position that the views have read"),
+    ("hub_province_keys", "Keys that count, by province and purpose"),
+    ("hub_quarantine_messages", "Strays that ever came, by reason"),
+    ("hub_ready", "1 while the hub is ready, as /readyz says"),
+    ("hub_reports_held", "Reports that wait for their predecessors, by province"),
+    ("hub_sla_due", "Open cases by province: open, and of these due-soon and overdue"),
+    ("hub_work_pending", "Messages of the broker that the adapter has not fetched, by province"),
+];
+
+const HISTOGRAMS: &[(&str, &str)] = &[
+    ("hub_batch_events", "Events that shared a commit"),
+    ("hub_log_append_seconds", "A batch: keys and events made durable"),
+    ("hub_log_fsync_seconds", "The log's commit, which waits for the disk"),
+    ("hub_request_seconds", "From header to answer"),
+];
+
+/// Every name that the hub counts under.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    [COUNTERS, LABELLED, GAUGES, HISTOGRAMS].into_iter().flatten().map(|it| it.0)
+}
+
 fn describe() {
-    metrics::describe_counter!(
-        "hub_submissions_total",
-        "Submissions by outcome: recorded, known, or a refusal's code"
-    );
-    metrics::describe_counter!("hub_requests_total", "Requests by status");
-    metrics::describe_histogram!("hub_request_seconds", "From header to answer");
-    metrics::describe_counter!("hub_connections_refused_total", "Connections closed at once");
-    metrics::describe_gauge!("hub_connections", "Open connections");
+    for (name, meaning) in COUNTERS {
+        metrics::describe_counter!(*name, *meaning);
+        metrics::counter!(*name).absolute(0);
+    }
+    LABELLED.iter().for_each(|it| metrics::describe_counter!(it.0, it.1));
+    GAUGES.iter().for_each(|it| metrics::describe_gauge!(it.0, it.1));
+    HISTOGRAMS.iter().for_each(|it| metrics::describe_histogram!(it.0, it.1));
 }
 
 /// Names for requests: unique in this process's life, and unlikely in another's.

@@ -15,6 +15,7 @@ mod enrolment;
 mod folder_office;
 mod http;
 mod naive;
+mod observability;
 mod odd_callers;
 mod office_pull;
 mod python_adapter;

@@ -11,6 +11,7 @@ pub mod office;
 pub mod office_stage;
 pub mod postgres;
 pub mod program;
+pub mod promtool;
 pub mod python;
 pub mod raw_nats;
 pub mod script;

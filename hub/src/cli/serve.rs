@@ -1,6 +1,7 @@
 //! `hub serve`: opens the stores, starts each room, and stops them in order. Here, and only here, tasks begin.
 
 mod broker_rooms;
+mod gauges;
 mod rooms;
 
 use std::path::Path;
@@ -248,6 +249,7 @@ fn registrar_config(checkpointer: Arc<Mutex<Checkpointer>>) -> RegistrarConfig {
     config.after_commit = Box::new(move |position, hash, at| {
         let mut checkpointer = checkpointer.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = checkpointer.maybe((position, hash), at) {
+            metrics::counter!("hub_checkpoints_failed_total").increment(1);
             error!(error = %super::output::chain(&error.into()), "cannot sign a checkpoint");
         }
     });

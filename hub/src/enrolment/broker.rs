@@ -145,18 +145,21 @@ impl BrokerKeeper {
 
     /// Compares the file with the log, writes and tells where they differ. Again: nothing.
     pub async fn look(&self, readers: &Readers) -> Result<Told, ReadError> {
-        let Some((server, release)) = &self.server else { return Ok(Told::ByHand) };
+        let Some((server, release)) = &self.server else {
+            // Nobody is owed anything: an operator tells the broker.
+            metrics::gauge!("hub_broker_told").set(1.0);
+            return Ok(Told::ByHand);
+        };
         let mut owed = self.owed.lock().await;
         // Read inside the lock: what is written last is what was recorded last.
         let membership = readers.read_aside(|log| Membership::load(log)).await?;
         let plan = self.plan(server, *release, &membership);
-        Ok(match tell(server, &plan, &mut owed).await {
-            Ok(told) => told,
-            Err(error) => {
-                warn!(error = %chain(&error), "the broker does not know the latest of its provinces");
-                Told::Failed
-            }
-        })
+        let told = tell(server, &plan, &mut owed).await;
+        metrics::gauge!("hub_broker_told").set(f64::from(u8::from(told.is_ok())));
+        Ok(told.unwrap_or_else(|error| {
+            warn!(error = %chain(&error), "the broker does not know the latest of its provinces");
+            Told::Failed
+        }))
     }
 
     /// For ever: looks, and ends keys whose time is over.

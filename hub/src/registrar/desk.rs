@@ -190,6 +190,7 @@ impl Desk {
         let outcome = match appended {
             Ok(outcome) => outcome,
             Err(AppendError::Full(cause)) => {
+                metrics::gauge!("hub_log_full").set(1.0);
                 if !std::mem::replace(&mut self.full, true) {
                     tracing::error!(cause = %cause, "there is no room to append: nothing is taken in");
                 }
@@ -201,6 +202,7 @@ impl Desk {
         if std::mem::replace(&mut self.full, false) {
             tracing::info!("there is room to append again");
         }
+        metrics::gauge!("hub_log_full").set(0.0);
         let failed = streams.iter().zip(&outcome).filter(|it| it.1.is_err()).map(|it| *it.0);
         self.forget(failed)?;
         self.settle(&outcome)?;

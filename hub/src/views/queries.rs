@@ -14,7 +14,7 @@ use crate::views::file::failed;
 use crate::views::lookup::Indexed;
 use crate::views::outbox::Asked;
 use crate::views::reader::{CaseFilter, PAGE_ROWS_MAX, ViewError};
-use crate::views::rows::{AlertGroup, AlertKind, AlertRow, DueRow, Pressure};
+use crate::views::rows::{AlertGroup, AlertKind, AlertRow, DueRow, Pressure, Waited};
 use crate::views::status::{StatusRow, day_number};
 use crate::views::table::{Row, broken, row_of};
 
@@ -202,6 +202,26 @@ pub(crate) fn pressures(
             Some(it) => it.silent = silent,
             None => found.push(Pressure { silent, ..Pressure::none(province) }),
         }
+    }
+    Ok(found)
+}
+
+/// One line for each province that something waits for.
+pub(crate) fn waited(file: &Connection) -> Result<Vec<Waited>, ViewError> {
+    let failed = || broken::<Asked>("count");
+    // What was never attempted was touched when it came up.
+    let sql = "SELECT province, min(silent_since), min(iif(silent_since IS NULL, touched_at, NULL))
+        FROM outbox WHERE touched_at IS NOT NULL GROUP BY province";
+    let mut select = file.prepare_cached(sql).map_err(failed())?;
+    let mut rows = select.query([]).map_err(failed())?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(failed())? {
+        let Some(province) = province_of(row.get(0).map_err(failed())?) else { continue };
+        let moment = |at| {
+            let told: Option<i64> = row.get(at).map_err(failed())?;
+            Ok(told.and_then(|it| Timestamp::from_microsecond(it).ok()))
+        };
+        found.push(Waited { province, unsigned_since: moment(1)?, unsent_since: moment(2)? });
     }
     Ok(found)
 }

@@ -22,11 +22,11 @@ use crate::views::outbox::Asked;
 use crate::views::provinces::Tally;
 use crate::views::queries::{
     alert_groups, by_key, due_soon, narrow, nothing_came_back, of_index, outbox_of, position,
-    pressures, rows, whole,
+    pressures, rows, waited, whole,
 };
 use crate::views::rows::{
     AlertGroup, AlertKind, AlertRow, CaseRow, CaseStage, DueRow, FeedbackRow, LapseRow, OutboxRow,
-    Pressure, ProvinceRow,
+    Pressure, ProvinceRow, Waited,
 };
 use crate::views::status::{StatusRow, day_number};
 use crate::views::table::{Row as _, broken, row_of};
@@ -409,6 +409,11 @@ impl ViewReader {
         soon: Date,
     ) -> Result<Vec<Pressure>, ViewError> {
         self.look(|file| pressures(file, now, today, soon))
+    }
+
+    /// How long the oldest work has waited for each province that any waits for.
+    pub fn waited(&self) -> Result<Vec<Waited>, ViewError> {
+        self.look(waited)
     }
 
     /// The league table, by code.

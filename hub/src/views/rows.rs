@@ -289,3 +289,13 @@ impl Pressure {
         Self { province, open: 0, soon: 0, overdue: 0, silent: 0 }
     }
 }
+
+/// How long the oldest work for one province has waited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waited {
+    pub province: ProvinceCode,
+    /// When the oldest work without a signed receipt was first sent.
+    pub unsigned_since: Option<Timestamp>,
+    /// When the oldest work that was never sent came up.
+    pub unsent_since: Option<Timestamp>,
+}

@@ -99,6 +99,7 @@ pub(super) async fn start(
     let (keeper, readers) = (house.enrolment.keeper.clone(), house.readers.clone());
     let (registrar, clock) = (house.registrar.clone(), house.clock.clone());
     rooms.spawn(async move { keeper.run(readers, registrar, clock).await });
+    rooms.spawn(super::gauges::run(house.clone(), connection.clone()));
     rooms.spawn(keep_streams(house.clone(), connection.jetstream, desk, user));
     Ok(())
 }

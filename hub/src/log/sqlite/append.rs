@@ -3,6 +3,8 @@
 //! There is no savepoint for each item: every conflict of an item is found before its first row is
 //! written, so there is never half an item to undo. Anything else undoes the whole batch.
 
+use std::time::Instant;
+
 use events::envelope::{Recorded, Version};
 use events::ids::StreamName;
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -87,7 +89,9 @@ impl SqliteLog {
         if !ready() {
             return Err(Failure::NotReady);
         }
+        let begun = Instant::now();
         self.connection.prepare_cached("COMMIT")?.execute([])?;
+        metrics::histogram!("hub_log_fsync_seconds").record(begun.elapsed());
         Ok(answers)
     }
 
