@@ -1,9 +1,11 @@
 //! One file, read once, checked whole before any port is opened; all its problems are printed at once.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
+use events::proof::signature::public_key;
 use events::time_lapse::TimeLapse;
 use serde::Deserialize;
 
@@ -12,6 +14,7 @@ use crate::enrolment::broker::ServerConfig;
 use crate::listen::ListenConfig;
 use crate::nats::release::Release;
 use crate::telemetry::TelemetryConfig;
+use crate::views::membership::CertificateRules;
 
 /// The hub's settings. `deploy/hub.example.toml` lists each with its default.
 #[derive(Debug, Clone, Deserialize)]
@@ -47,6 +50,28 @@ pub struct Config {
     /// Log format and filter.
     #[serde(default)]
     pub logging: TelemetryConfig,
+    /// Certificates of conformance.
+    #[serde(default)]
+    pub certificates: Certificates,
+}
+
+/// Whose certificates of conformance count, and whether an adapter needs one.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Certificates {
+    /// Test centres: the name in their signatures and the Ed25519 public key, base64url.
+    pub trusted_keys: BTreeMap<String, String>,
+    /// Nothing is forwarded to, and no report is taken from, an adapter without a valid one.
+    pub require_certificate: bool,
+}
+
+impl Certificates {
+    /// The same, read; a key that is none was a problem of the configuration.
+    pub fn rules(&self) -> CertificateRules {
+        let key = |(id, text): (&String, &String)| Some((id.clone(), public_key(text).ok()?));
+        let trusted = self.trusted_keys.iter().filter_map(key).collect();
+        CertificateRules { trusted, required: self.require_certificate }
+    }
 }
 
 /// HTTP settings.
@@ -211,6 +236,11 @@ impl Config {
         let graphic = |text: &str, max: usize| {
             (1..=max).contains(&text.len()) && text.bytes().all(|it| it.is_ascii_graphic())
         };
+        for (id, key) in &self.certificates.trusted_keys {
+            let why =
+                format!("`certificates.trusted_keys.{id}` is no Ed25519 public key in base64url");
+            check(public_key(key).is_ok(), why);
+        }
         check(
             graphic(&self.origin, 64),
             "`origin` must be 1 to 64 visible ASCII characters".into(),

@@ -5,6 +5,7 @@ mod bad_http;
 mod bad_nats;
 mod broker;
 mod canary;
+mod certificates;
 mod command_line;
 mod compatibility;
 mod conformance;

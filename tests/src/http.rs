@@ -57,6 +57,8 @@ pub struct HttpHub {
     /// Who may sign in to its console.
     pub accounts: Accounts,
     http: reqwest::Client,
+    /// Who is enrolled, and which certificates count.
+    pub membership: Membership,
     _folder: tempfile::TempDir,
 }
 
@@ -129,7 +131,7 @@ impl HttpHub {
             registrar: registrar.clone(),
             views: reader.clone(),
             readers: readers.clone(),
-            membership,
+            membership: membership.clone(),
             quarantine: Quarantine::open(strays).unwrap(),
             callers,
             clock: clock.clone(),
@@ -150,7 +152,7 @@ impl HttpHub {
         let address = listener.local_addr().unwrap();
         tokio::spawn(listen::serve(listener, app, limits, std::future::pending()));
         let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
-        Self { address, readers, signing_key, clock, accounts, http, _folder: folder }
+        Self { address, readers, signing_key, clock, accounts, http, membership, _folder: folder }
     }
 
     /// A request of `caller`.

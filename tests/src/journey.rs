@@ -60,6 +60,7 @@ pub struct Journey {
     pub readers: Readers,
     pub quarantine: Quarantine,
     pub signer: Arc<Signer>,
+    pub membership: Membership,
     tasks: JoinSet<()>,
     _registrar_thread: RegistrarThread,
     folder: TempDir,
@@ -98,6 +99,7 @@ impl Journey {
             readers,
             quarantine,
             signer,
+            membership: Membership::default(),
             tasks: JoinSet::new(),
             _registrar_thread: thread,
             folder,
@@ -114,7 +116,7 @@ impl Journey {
         appended: Wake,
         limits: &StreamLimits,
     ) {
-        let (membership, looked) = (Membership::default(), Wake::default());
+        let (membership, looked) = (self.membership.clone(), Wake::default());
         let path = self.folder.path().join("views.db");
         let views =
             Views::open(&path, self.readers.clone(), membership.clone(), Some(opener.clone()));
@@ -205,7 +207,8 @@ impl Journey {
         });
     }
 
-    async fn tell(&self, what: What) {
+    /// Has it recorded, as an operator would.
+    pub async fn tell(&self, what: What) {
         let ask = Ask {
             actor: Actor::Operator("o".into()),
             occurred_at: Clock::Machine.now(),

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use events::province::{
-    KeyExpirySet, KeyPurpose, KeyRegistered, KeyRevoked, MaintenanceDeclared, ProvinceEnrolled,
-    ProvinceEvent, ProvinceLeft, ProvincePaused, ProvinceResumed,
+    AdapterCertified, KeyExpirySet, KeyPurpose, KeyRegistered, KeyRevoked, MaintenanceDeclared,
+    ProvinceEnrolled, ProvinceEvent, ProvinceLeft, ProvincePaused, ProvinceResumed,
 };
 use jiff::Timestamp;
 
 use crate::refusal::Refusal;
 
+/// How long an adapter's version may be; the schema of reports says the same.
+const ADAPTER_CHARACTERS_MAX: usize = 64;
 /// How long a key's name may be.
 const KEY_ID_CHARACTERS_MAX: usize = 64;
 
@@ -32,6 +34,8 @@ pub struct Province {
     pub revoked: std::collections::BTreeSet<String>,
     /// What it declared, latest last.
     pub maintenance: Vec<MaintenanceDeclared>,
+    /// Which versions of its adapter passed the conformance kit, each with its latest certificate.
+    pub certified: BTreeMap<String, AdapterCertified>,
 }
 
 /// What somebody wants recorded about a province.
@@ -54,6 +58,8 @@ pub enum ProvinceCommand {
     SetKeyExpiry { key_id: String, until: Timestamp },
     /// Leave: all keys end. A second time: nothing new.
     Leave { operator: String, reason: String },
+    /// A version of its adapter passed the kit. The same again: nothing new.
+    Certify(AdapterCertified),
 }
 
 impl Province {
@@ -67,6 +73,15 @@ impl Province {
     pub fn maintenance_until(&self, now: Timestamp) -> Option<Timestamp> {
         let current = self.maintenance.iter().filter(|it| it.from <= now && now < it.until);
         current.map(|it| it.until).max()
+    }
+
+    /// Whether `adapter` has a certificate that is valid at `now`; without a version, whether any has.
+    pub fn is_certified(&self, adapter: Option<&str>, now: Timestamp) -> bool {
+        let valid = |it: &AdapterCertified| it.expires_at > now;
+        match adapter {
+            Some(adapter) => self.certified.get(adapter).is_some_and(valid),
+            None => self.certified.values().any(valid),
+        }
     }
 
     /// Keys whose time is over and that nobody has revoked yet.
@@ -106,7 +121,19 @@ pub fn decide(state: &Province, command: &ProvinceCommand) -> Result<Vec<Provinc
             let (operator, reason) = (operator.clone(), reason.clone());
             vec![ProvinceLeft { operator, reason }.into()]
         }
+        ProvinceCommand::Certify(certified) => certify(state, certified)?,
     })
+}
+
+fn certify(state: &Province, it: &AdapterCertified) -> Result<Vec<ProvinceEvent>, Refusal> {
+    let length = it.adapter_version.chars().count();
+    if length == 0 || length > ADAPTER_CHARACTERS_MAX {
+        return Err(Refusal::OutOfBounds { field: "adapter_version" });
+    }
+    // An older certificate handed in late must not shorten a newer one.
+    let known = state.certified.get(&it.adapter_version);
+    let older = known.is_some_and(|known| known.expires_at >= it.expires_at);
+    Ok(if older { vec![] } else { vec![it.clone().into()] })
 }
 
 fn declare(state: &Province, absence: &MaintenanceDeclared) -> Result<Vec<ProvinceEvent>, Refusal> {
@@ -162,8 +189,9 @@ pub fn evolve(mut state: Province, event: &ProvinceEvent) -> Province {
         ProvinceEvent::ProvincePaused(_) => state.paused = true,
         ProvinceEvent::ProvinceResumed(_) => state.paused = false,
         ProvinceEvent::MaintenanceDeclared(absence) => state.maintenance.push(absence.clone()),
-        // A certificate is shown to operators; no rule rests on it.
-        ProvinceEvent::AdapterCertified(_) => {}
+        ProvinceEvent::AdapterCertified(it) => {
+            state.certified.insert(it.adapter_version.clone(), it.clone());
+        }
         ProvinceEvent::KeyRegistered(key) => {
             state.keys.insert(key.key_id.clone(), key.clone());
             state.key_order.push(key.key_id.clone());

@@ -30,6 +30,8 @@ pub(super) enum ProvinceCommands {
     Maintenance(MaintenanceArguments),
     /// Record that a province left: its keys end, its open cases wait for an operator. 退出
     Leave(ReasonArguments),
+    /// Record a certificate of conformance that a test centre signed. 认证
+    Certify(CertifyArguments),
     /// Everything about one province's membership: keys since when, maintenance, certificate. 查看
     Show(ShowArguments),
     /// Write the bundle for `province-adapter join` once more. 接入包
@@ -115,6 +117,17 @@ pub(super) struct MaintenanceArguments {
     /// Why.
     #[arg(long)]
     reason: String,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// `province certify`
+#[derive(Debug, Args)]
+pub(super) struct CertifyArguments {
+    /// Its two digits.
+    province: ProvinceCode,
+    /// What `province-adapter certify` wrote: certificate.json.
+    certificate: PathBuf,
     #[command(flatten)]
     common: Common,
 }
@@ -205,6 +218,12 @@ pub(super) fn run(config: &Path, command: ProvinceCommands) -> anyhow::Result<Ve
         ProvinceCommands::Reconcile(it) => {
             let body = it.day.map_or_else(|| json!({}), |day| json!({"since": day, "until": day}));
             change(it.province, "reconcile", body, &it.common)
+        }
+        ProvinceCommands::Certify(it) => {
+            let text = small_file::read(&it.certificate)?;
+            let body = serde_json::from_str(&text)
+                .with_context(|| format!("`{}` is no certificate", it.certificate.display()))?;
+            change(it.province, "certify", body, &it.common)
         }
         ProvinceCommands::Show(it) => shown::show(config, it.province, it.json),
         ProvinceCommands::Bundle(it) => {

@@ -171,6 +171,7 @@ fn open(config: Config) -> anyhow::Result<(House, Foundations)> {
         recorded.clone(),
     )?;
     let membership = readers.read(|log| Membership::load(log))?;
+    membership.demand_certificates(config.certificates.rules());
     let runner = Views::open(
         &config.views_path(),
         readers.clone(),

@@ -30,6 +30,8 @@ const AGAIN_MAX: Duration = Duration::from_secs(5);
 const IDENTITY_NUMBER_IN_CLEAR: &str = "identity-number-in-clear";
 /// The code of a message whose headers no client can read: a status line, no UTF-8, no names.
 const UNREADABLE_HEADERS: &str = "unreadable-headers";
+/// The code of a report whose adapter has no valid certificate here.
+const ADAPTER_NOT_CERTIFIED: &str = "adapter-not-certified";
 /// Longest subject that is kept with a stray, in characters.
 const SUBJECT_CHARACTERS_MAX: usize = 256;
 
@@ -115,10 +117,24 @@ enum Verdict {
     Comparison(&'static str),
     /// A reason for the quarantine; a receipt only for who can be trusted to be the sender.
     Stray(&'static str, Option<ReportReceipt>),
+    /// Its adapter may not speak now. No receipt: the adapter keeps it and sends it again, so that
+    /// a certificate that comes later lets it in and nothing is lost.
+    Uncertified,
     Unknown,
 }
 
 impl ReportDesk {
+    /// Whether this version of the adapter lacks a certificate that this hub demands.
+    fn is_uncertified(&self, province: ProvinceCode, report: &Examined) -> bool {
+        let (adapter, now) = (&report.message.report.adapter, self.clock.now());
+        let lacks = self.membership.lacks_certificate(province, Some(adapter), now);
+        if lacks {
+            let id = report.message.id;
+            warn!(province.code = %province, report.id = %id, adapter, refusal.code = ADAPTER_NOT_CERTIFIED, "the adapter `{adapter}` of {province} has no valid certificate");
+        }
+        lacks
+    }
+
     /// Takes in a batch from the stream of `province`; answers in order. Again: the same receipts.
     pub async fn take(&self, province: ProvinceCode, batch: &[Message]) -> Vec<Settled> {
         let mut verdicts: Vec<Option<Verdict>> = Vec::with_capacity(batch.len());
@@ -143,6 +159,9 @@ impl ReportDesk {
                 // Evidence is kept in clear, for ever: what tells too much is kept sealed, and only here.
                 Ok(report) if tells_too_much(&report) => {
                     verdicts.push(Some(self.too_open(&report).await));
+                }
+                Ok(report) if self.is_uncertified(province, &report) => {
+                    verdicts.push(Some(Verdict::Uncertified));
                 }
                 Ok(report) => {
                     verdicts.push(None);
@@ -285,6 +304,7 @@ impl ReportDesk {
         for verdict in verdicts {
             settled.push(match verdict {
                 Verdict::Unknown => Settled::LEFT,
+                Verdict::Uncertified => Settled::of(Fate::Terminate, ADAPTER_NOT_CERTIFIED),
                 Verdict::Early { case, number } => Settled::of(Fate::Hold { case, number }, "held"),
                 Verdict::Comparison(outcome) => Settled::of(Fate::Acknowledge, outcome),
                 Verdict::Stray(..) if !kept => Settled::LEFT,

@@ -167,8 +167,11 @@ impl<C: Connector> Router<C> {
         let pace = Pace { waits_ms: waits.collect() };
         let rows: Vec<Waiting> =
             rows.iter().filter(|it| !self.in_flight.has(it)).cloned().collect();
-        let paused = |province| self.composer.membership.is_paused(province);
-        plan(&rows, &paused, clock.now(), &pace, self.config.steps_a_round_max)
+        let (membership, now) = (&self.composer.membership, clock.now());
+        let paused = |province| {
+            membership.is_paused(province) || membership.lacks_certificate(province, None, now)
+        };
+        plan(&rows, &paused, now, &pace, self.config.steps_a_round_max)
     }
 
     /// Sends and sorts: what the broker has, and how many it may not have.

@@ -104,6 +104,7 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("post", "/v1/admin/provinces/{province}/maintenance"),
     ("post", "/v1/admin/provinces/{province}/rotate-keys"),
     ("post", "/v1/admin/provinces/{province}/leave"),
+    ("post", "/v1/admin/provinces/{province}/certify"),
     ("get", "/v1/provinces/{province}"),
     ("get", "/v1/provinces/{province}/bundle"),
     ("post", "/v1/admin/provinces/{province}/reconcile"),
@@ -116,8 +117,8 @@ pub const ROUTES: &[(&str, &str)] = &[
 /// The routes of [`ROUTES`], to be merged with those of the intake.
 pub fn router(rooms: Rooms) -> Router {
     use api::{
-        accounts, admin, aftercare, alerts, cases, enrolment, health, provinces, quarantine,
-        reconcile, stream,
+        accounts, admin, aftercare, alerts, cases, certificates, enrolment, health, provinces,
+        quarantine, reconcile, stream,
     };
     Router::new()
         .route("/v1/cases", get(cases::list))
@@ -140,6 +141,7 @@ pub fn router(rooms: Rooms) -> Router {
         .route("/v1/admin/provinces/{province}/revoke-key", post(enrolment::revoke))
         .route("/v1/admin/provinces/{province}/rotate-keys", post(enrolment::rotate))
         .route("/v1/admin/provinces/{province}/leave", post(enrolment::leave))
+        .route("/v1/admin/provinces/{province}/certify", post(certificates::certify))
         .route("/v1/provinces/{province}", get(enrolment::facts))
         .route("/v1/provinces/{province}/bundle", get(enrolment::bundle))
         .route("/v1/admin/provinces/{province}/maintenance", post(aftercare::maintenance))

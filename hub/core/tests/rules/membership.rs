@@ -154,3 +154,27 @@ fn an_absence_is_one_only_while_it_lasts() {
     assert_eq!(province.maintenance_until(moment("2026-03-07T22:00")), Some(until));
     assert_eq!(province.maintenance_until(until), None);
 }
+
+fn certified(adapter: &str, expires_at: &str) -> ProvinceCommand {
+    ProvinceCommand::Certify(events::province::AdapterCertified {
+        adapter_version: adapter.to_owned(),
+        kit_version: "conformance-kit/0.1.0".to_owned(),
+        result_digest: "0".repeat(64),
+        expires_at: moment(expires_at),
+    })
+}
+
+#[test]
+fn a_certificate_counts_for_its_version_until_its_last_moment() {
+    let kind = "province.adapter-certified.v1";
+    refuses(&Province::default(), &certified("a/1", "2027-01-01T00:00"), "province-not-enrolled");
+    let province = yields(Province::default(), &enroll(), "province.enrolled.v1");
+    refuses(&province, &certified("", "2027-01-01T00:00"), "out-of-bounds");
+    let province = yields(province, &certified("a/1", "2027-01-01T00:00"), kind);
+    let older = certified("a/1", "2026-06-01T00:00");
+    assert_eq!(decide(&province, &older), Ok(vec![]), "an older one shortens nothing");
+    let (before, after) = (moment("2026-12-31T23:59"), moment("2027-01-01T00:00"));
+    assert!(province.is_certified(Some("a/1"), before) && province.is_certified(None, before));
+    assert!(!province.is_certified(Some("a/2"), before), "another version");
+    assert!(!province.is_certified(Some("a/1"), after) && !province.is_certified(None, after));
+}

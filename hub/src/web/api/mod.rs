@@ -5,6 +5,7 @@ pub mod admin;
 pub mod aftercare;
 pub mod alerts;
 pub mod cases;
+pub(crate) mod certificates;
 pub mod enrolment;
 pub mod health;
 pub mod provinces;

@@ -32,11 +32,12 @@ pub(crate) async fn table(rooms: &Rooms) -> Result<Provinces, Problem> {
     let (rows, as_of) = rooms.aside(|views| Ok((views.provinces()?, views.position()?.0))).await?;
     let provinces = ProvinceCode::all().map(|code| {
         let row = rows.iter().find(|it| it.province == code).cloned();
-        Province::of(
-            row.unwrap_or_else(|| nothing_yet(code)),
-            &rooms.membership.province(code),
-            rooms.clock.now(),
-        )
+        let (membership, now) = (&rooms.membership, rooms.clock.now());
+        let row = row.unwrap_or_else(|| nothing_yet(code));
+        let mut province = Province::of(row, &membership.province(code), now);
+        let lacks = province.enrolled && membership.lacks_certificate(code, None, now);
+        province.held_back = lacks.then_some("adapter-not-certified");
+        province
     });
     Ok(Provinces { provinces: provinces.collect(), as_of })
 }

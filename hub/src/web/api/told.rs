@@ -209,6 +209,9 @@ pub struct Province {
     /// It has declared that it is away until then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub maintenance_until: Option<Timestamp>,
+    /// Why nothing is forwarded to it although it is enrolled and not paused: `adapter-not-certified`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_back: Option<&'static str>,
     pub received: u64,
     pub open: u64,
     pub waiting_delivery: u64,
@@ -244,6 +247,7 @@ impl Province {
             enrolled: membership.enrolled,
             paused: membership.paused,
             maintenance_until: membership.maintenance_until(now),
+            held_back: None,
             received: it.received,
             open: it.open,
             waiting_delivery: it.waiting_delivery,
