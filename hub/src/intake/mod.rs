@@ -13,6 +13,7 @@ mod receipt;
 pub mod recent;
 pub mod reports;
 pub mod schema;
+pub mod settled;
 mod submission;
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use events::case::CaseEvent;
 use events::envelope::{Actor, Event, Position, Recorded};
 use events::ids::{CaseId, ProvinceCode, ReportId, RequestId, StreamName};
@@ -16,6 +15,7 @@ use tracing::{error, warn};
 
 use crate::clock::Clock;
 use crate::intake::examine::{Examined, Incoming, examine, examine_comparison};
+pub use crate::intake::settled::{Fate, Message, Settled};
 use crate::log::Readers;
 use crate::quarantine::{Quarantine, Stray};
 use crate::registrar::{Answer, Ask, Registrar, Unavailable, What, case_event};
@@ -34,55 +34,6 @@ const UNREADABLE_HEADERS: &str = "unreadable-headers";
 const ADAPTER_NOT_CERTIFIED: &str = "adapter-not-certified";
 /// Longest subject that is kept with a stray, in characters.
 const SUBJECT_CHARACTERS_MAX: usize = 256;
-
-/// A message of the broker, owned.
-#[derive(Debug, Clone)]
-pub struct Message {
-    /// Where it was published.
-    pub subject: String,
-    /// Its headers.
-    pub headers: Option<async_nats::HeaderMap>,
-    /// Whether they are headers at all: a province may store bytes there that no client reads.
-    pub headers_readable: bool,
-    /// Its exact bytes.
-    pub payload: Bytes,
-}
-
-/// What becomes of a message at the broker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
-    /// It is on record, refused for good, or known: acknowledge it.
-    Acknowledge,
-    /// It can never be taken in and is kept as a stray: never deliver it again.
-    Terminate,
-    /// Its predecessor is not there yet: keep it at hand, unacknowledged.
-    Hold {
-        /// For which case.
-        case: CaseId,
-        /// Its number.
-        number: u64,
-    },
-    /// Nothing can be said about it now: let the broker deliver it again.
-    Leave,
-}
-
-/// What became of one message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Settled {
-    /// At the broker.
-    pub fate: Fate,
-    /// In the metrics.
-    pub outcome: &'static str,
-    /// The case whose story went on, for whose sake reports may be held.
-    pub went_on: Option<CaseId>,
-}
-
-impl Settled {
-    const fn of(fate: Fate, outcome: &'static str) -> Self {
-        Self { fate, outcome, went_on: None }
-    }
-    const LEFT: Self = Self::of(Fate::Leave, "left");
-}
 
 /// The desk at which reports are taken in. One for all provinces; no broker in sight.
 pub struct ReportDesk {

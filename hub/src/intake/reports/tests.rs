@@ -1,5 +1,6 @@
 //! What a province may rely on: everything it signed is receipted or held; nothing unsigned is believed.
 
+use bytes::Bytes;
 use events::report::News;
 use events::vocabulary::{Outcome, Reason};
 
