@@ -24,6 +24,7 @@ pub(crate) mod queries;
 pub mod reader;
 pub mod rows;
 pub mod runner;
+mod since;
 pub(crate) mod status;
 pub(crate) mod table;
 #[cfg(test)]
