@@ -152,9 +152,9 @@ async fn the_status_page_is_chinese_first_and_runs_no_inline_script() {
     let number = receipt["case_number"].as_str().unwrap();
     hub.wait_for(&format!("/v1/cases/{number}"), "ysfw", |it| it["case_number"] == number).await;
     for (path, words) in [
-        ("/".to_owned(), ["跨省通办路由枢纽", "吉林省"]),
+        ("/".to_owned(), ["跨省通办路由枢纽", "吉林"]),
         ("/?lang=en".to_owned(), ["Inter-provincial routing hub", "Jilin"]),
-        (format!("/cases/{number}"), ["国办发明电", "受理期限"]),
+        (format!("/cases/{number}"), ["国办发明电", "时限"]),
     ] {
         let answer = hub.ask("GET", &path, "ysfw").send().await.unwrap();
         assert_eq!(answer.status(), 200, "{path}");
