@@ -224,6 +224,7 @@ impl Accounts {
         password: Option<&str>,
         at: Timestamp,
     ) -> Result<(), AccountError> {
+        check(account)?;
         let hash = match password {
             Some(given) => Some(passwords::hash(given, &account.name)?),
             None => None,

@@ -16,8 +16,8 @@ fn adapter(arguments: &[&str], config: &Path) -> Output {
 fn example_with_keys(folder: &Path) -> std::path::PathBuf {
     let keys = province_adapter::keys::generate().unwrap();
     std::fs::create_dir(folder.join("keys")).unwrap();
-    std::fs::write(folder.join("keys/sign.key"), keys.sign_private).unwrap();
-    std::fs::write(folder.join("keys/seal.key"), keys.seal_private).unwrap();
+    std::fs::write(folder.join("keys/22-sign-1.key"), keys.sign_private).unwrap();
+    std::fs::write(folder.join("keys/22-seal-1.key"), keys.seal_private).unwrap();
     let config = folder.join("adapter.toml");
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/adapter.example.toml");
     std::fs::copy(example, &config).unwrap();

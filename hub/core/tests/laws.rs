@@ -7,7 +7,7 @@ mod story;
 
 use std::collections::BTreeMap;
 
-use events::case::{CaseEvent, CaseResult};
+use events::case::{AgainGround, CaseEvent, CaseResult};
 use events::report::News;
 use events::vocabulary::{Material, Outcome, Rating, Reason, Stage, SuspensionGround};
 use events::work::WorkKind;
@@ -46,6 +46,7 @@ enum Step {
     Complain(u8),
     Answer(u8),
     Archive,
+    AskAgain,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -66,6 +67,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..3u8).prop_map(Step::Complain),
         1 => (0..3u8).prop_map(Step::Answer),
         2 => Just(Step::Archive),
+        2 => Just(Step::AskAgain),
     ]
 }
 
@@ -135,6 +137,10 @@ fn command(story: &mut Story, past: &[Command], step: &Step) -> Option<Command> 
             digest: digest(*mark),
             submitted_at: story.now,
             request: story.new_id(),
+        },
+        Step::AskAgain => Command::AskAgain {
+            province: story.state().request()?.province,
+            because: AgainGround::Reconciliation,
         },
         Step::Withdraw => Command::Withdraw { requested_at: story.now, request: story.new_id() },
         other => afterwards(other),

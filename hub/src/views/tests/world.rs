@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use events::case::CaseResult;
+use events::case::{AgainGround, CaseResult};
 use events::envelope::{Actor, Event};
 use events::ids::{CaseId, CaseNumber, ReportId, RequestId, StreamName};
 use events::proof::Hash;
@@ -76,7 +76,7 @@ impl World {
             return Some(Command::Submit(self.submission(id)));
         }
         let operator = "operator".to_owned();
-        Some(match what % 20 {
+        Some(match what % 21 {
             0..=9 => self.report(id, twist)?,
             10 => {
                 let request = self.cases.get(&id)?.request()?.clone();
@@ -113,6 +113,10 @@ impl World {
                 let request = RequestId(self.id());
                 Command::Withdraw { requested_at: self.stage.now, request }
             }
+            20 => Command::AskAgain {
+                province: self.cases.get(&id)?.request()?.province,
+                because: AgainGround::Reconciliation,
+            },
             _ => Command::ConfirmFeedback { client: "national".into(), way: "feed".into() },
         })
     }
