@@ -68,7 +68,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     ask_again(&mut hub, &mut province)?;
     if target.ends_with(".jsonl") {
         let target = std::path::Path::new(&target);
-        hub.readers().read(|log| export(log, target, 1, None, &mut |_, _| {}))?;
+        hub.readers().read(|log| Ok(export(log, target, 1, None, &mut |_, _| {})))??;
         return Ok(());
     }
     // Closing the log leaves one whole file.
