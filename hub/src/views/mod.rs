@@ -19,6 +19,7 @@ pub(crate) mod lapses;
 pub(crate) mod lookup;
 pub mod membership;
 pub(crate) mod outbox;
+mod pressing;
 pub(crate) mod provinces;
 pub(crate) mod queries;
 pub mod reader;

@@ -20,12 +20,10 @@ use crate::views::lookup::{Indexed, index_column};
 use crate::views::outbox::Asked;
 use crate::views::provinces::Tally;
 use crate::views::queries::{
-    alert_groups, by_key, due_soon, narrow, nothing_came_back, of_index, outbox_of, position,
-    pressures, rows, waited, whole,
+    by_key, due_soon, narrow, nothing_came_back, of_index, outbox_of, position, rows, whole,
 };
 use crate::views::rows::{
-    AlertGroup, AlertKind, AlertRow, CaseRow, CaseStage, DueRow, FeedbackRow, LapseRow, OutboxRow,
-    Pressure, ProvinceRow, Waited,
+    AlertKind, AlertRow, CaseRow, CaseStage, DueRow, FeedbackRow, LapseRow, OutboxRow, ProvinceRow,
 };
 use crate::views::status::{StatusRow, day_number};
 use crate::views::table::{Row as _, broken, row_of};
@@ -112,7 +110,7 @@ impl ViewReader {
     }
 
     /// One moment of the file: everything that `what` reads is as of the same position.
-    fn look<T>(
+    pub(crate) fn look<T>(
         &self,
         what: impl FnOnce(&Connection) -> Result<T, ViewError>,
     ) -> Result<T, ViewError> {
@@ -358,31 +356,6 @@ impl ViewReader {
             told.extend(recorded);
             Ok(Page { rows: told, next, as_of: position(file)? })
         })
-    }
-
-    /// Every standing alert, counted by cause and province, those that are told when asked included.
-    pub fn alert_groups(
-        &self,
-        now: Timestamp,
-        today: Date,
-        soon: Date,
-    ) -> Result<Vec<AlertGroup>, ViewError> {
-        self.look(|file| alert_groups(file, now, today, soon))
-    }
-
-    /// What presses in each province that has open cases, as of `now`; `soon` is the next working day.
-    pub fn pressures(
-        &self,
-        now: Timestamp,
-        today: Date,
-        soon: Date,
-    ) -> Result<Vec<Pressure>, ViewError> {
-        self.look(|file| pressures(file, now, today, soon))
-    }
-
-    /// How long the oldest work has waited for each province that any waits for.
-    pub fn waited(&self) -> Result<Vec<Waited>, ViewError> {
-        self.look(waited)
     }
 
     /// The league table, by code.
