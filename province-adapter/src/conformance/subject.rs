@@ -7,6 +7,7 @@ use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use tokio::process::{Child, Command};
 
 use super::KitError;
@@ -35,7 +36,13 @@ pub(crate) struct Subject {
     folder: PathBuf,
     child: Mutex<Option<Child>>,
     /// Killed and perhaps not gone yet: it may still hold the locks of its store.
-    dying: Mutex<Option<Child>>,
+    dying: Mutex<Option<Dying>>,
+}
+
+/// The killed process, and the group that it and its own children are.
+struct Dying {
+    child: Child,
+    group: Option<Pid>,
 }
 
 impl Subject {
@@ -81,26 +88,24 @@ impl Subject {
     pub(crate) fn kill(&self) -> bool {
         let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(mut it) = child.take() else { return false };
-        let group = it.id();
+        let group = group_of(&it);
         let killed = it.start_kill().is_ok();
-        if let Some(group) = group {
-            // Its own children, e.g. those of a wrapper script, must not go on without it. The
-            // shell knows a group by its negative number; nobody waits for the answer.
-            let all = format!("kill -KILL -- -{group} 2>/dev/null");
-            let _ = std::process::Command::new("sh").args(["-c", &all]).spawn().map(|mut sh| {
-                std::thread::spawn(move || sh.wait());
-            });
-        }
-        *self.dying.lock().unwrap_or_else(PoisonError::into_inner) = Some(it);
+        kill_group(group);
+        let dying = Dying { child: it, group };
+        *self.dying.lock().unwrap_or_else(PoisonError::into_inner) = Some(dying);
         killed
     }
 
     /// A killed process is gone in a moment; on a busy machine the moment is longer than a start.
     fn wait_until_gone(&self) {
         let dying = self.dying.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(mut dying) = dying else { return };
+        let Some(Dying { mut child, group }) = dying else { return };
         let give_up = Instant::now() + GONE_WAIT_MAX;
-        while matches!(dying.try_wait(), Ok(None)) && Instant::now() < give_up {
+        let there = |child: &mut Child| {
+            let leader = matches!(child.try_wait(), Ok(None));
+            leader || group.is_some_and(|it| test_kill_process_group(it).is_ok())
+        };
+        while there(&mut child) && Instant::now() < give_up {
             std::thread::sleep(GONE_LOOK_PAUSE);
         }
     }
@@ -131,15 +136,21 @@ impl Subject {
     }
 }
 
+fn group_of(child: &Child) -> Option<Pid> {
+    Pid::from_raw(i32::try_from(child.id()?).ok()?)
+}
+
+/// Its own children, e.g. those of a wrapper script, must not go on without it.
+fn kill_group(group: Option<Pid>) {
+    if let Some(group) = group {
+        // A group that is gone needs no killing.
+        let _gone = kill_process_group(group, Signal::KILL);
+    }
+}
+
 impl Drop for Subject {
     fn drop(&mut self) {
         let child = self.child.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let Some(child) = child {
-            // `kill_on_drop` ends the adapter; this ends its children.
-            let group = child.id().map(|it| format!("kill -KILL -- -{it} 2>/dev/null"));
-            if let Some(all) = group {
-                let _ = std::process::Command::new("sh").args(["-c", &all]).status();
-            }
-        }
+        kill_group(child.as_ref().and_then(group_of));
     }
 }

@@ -63,9 +63,13 @@ pub(super) fn record(
 }
 
 /// A known report says nothing new, except the signature for work that was asked again and has been
-/// sent since: an adapter that does hold it says so with the bytes of the first time.
+/// sent since: an adapter that does hold it says so with the bytes of the first time. A report that
+/// was refused once proves nothing the second time either.
 fn signed_again(case: &Case, message: &ReportMessage) -> Vec<CaseEvent> {
     let News::Delivered { work } = message.report.news else { return vec![] };
+    if case.reports.get(&message.id).is_none_or(|it| it.refused.is_some()) {
+        return vec![];
+    }
     let current = case.request().filter(|it| it.id == message.report.request && it.work == work);
     let sent_since = |it: &&Request| it.again_after.is_some_and(|before| it.attempts > before);
     match current.filter(sent_since) {
