@@ -230,7 +230,7 @@ pub async fn under_load(stage: &Joining, others: &[u8], restless: u8, rounds: u3
     let refused = stage.serving.metrics().await;
     let strays = refused.lines().filter(|it| it.starts_with("hub_reports_total"));
     for line in strays.filter(|it| !it.contains(&format!(r#"province="{restless}""#))) {
-        let fine = ["recorded", "known", "held", "given-back"]
+        let fine = ["recorded", "known", "held", "given-back", "comparison"]
             .iter()
             .any(|it| line.contains(&format!(r#"outcome="{it}""#)));
         assert!(fine, "a report of somebody else was refused: {line}");
