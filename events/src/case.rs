@@ -11,8 +11,8 @@ use crate::ids::{CaseNumber, DivisionCode, ProvinceCode, ReportId, RequestId};
 use crate::proof::Digest;
 pub use crate::reconcile::AgainGround;
 use crate::vocabulary::{
-    Category, Channel, DueDay, Grade, IssuingAuthority, Item, Material, Outcome, Rating, Reason,
-    Stage, SuspensionGround, is_false,
+    Category, Channel, Counted, DueDay, Grade, IssuingAuthority, Item, Material, Outcome, Rating,
+    Reason, Stage, SuspensionGround, is_false,
 };
 use crate::work::WorkKind;
 
@@ -40,6 +40,9 @@ pub struct CaseSubmitted {
     pub digest: Digest,
     /// The last day for accepting, and the papers it rests on.
     pub due: DueDay,
+    /// What it was counted from; absent in events of before 2026-11-28.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<Counted>,
     /// It reached the hub more than a day after the applicant submitted it.
     #[serde(default, skip_serializing_if = "is_false")]
     pub late_intake: bool,
@@ -202,6 +205,9 @@ pub struct CorrectionSubmitted {
     pub submitted_at: Timestamp,
     /// The new last day for accepting.
     pub due: DueDay,
+    /// What it was counted from; absent in events of before 2026-11-28.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<Counted>,
     /// What is asked of the province now.
     pub request: RequestId,
 }
@@ -211,16 +217,6 @@ pub struct CorrectionSubmitted {
 pub struct CorrectionLapsed {
     /// The day.
     pub until: Date,
-}
-
-/// What a due day was counted from, so that a corrected calendar can be applied by anyone who reads
-/// the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counted {
-    /// The Shanghai date that does not count itself.
-    pub from: Date,
-    /// How many working days follow.
-    pub working_days: u32,
 }
 
 /// The province took the case (受理).

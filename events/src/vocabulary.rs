@@ -193,6 +193,16 @@ pub struct DueDay {
     pub provisional: bool,
 }
 
+/// What a due day was counted from, so that a corrected calendar can be applied by anyone who reads
+/// the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    /// The Shanghai date that does not count itself.
+    pub from: Date,
+    /// How many working days follow.
+    pub working_days: u32,
+}
+
 pub(crate) fn is_false(value: &bool) -> bool {
     !*value
 }

@@ -2,8 +2,9 @@
 
 use events::case::{CaseAccepted, CaseEvent, ClockResumed};
 use events::ids::CaseId;
-use events::vocabulary::Stage;
+use events::vocabulary::{Counted, DueDay, Stage};
 use hub_core::calendar::shanghai_date;
+use jiff::Timestamp;
 use rusqlite::types::Value;
 
 use crate::views::cells::struct_cells;
@@ -30,8 +31,7 @@ pub(crate) fn apply(
     };
     match change.event {
         CaseEvent::CaseSubmitted(it) => {
-            let from = shanghai_date(it.submitted_at);
-            let row = clock(change, Stage::Acceptance, from, it.due.clone());
+            let row = first(change, it.submitted_at, it.counted, &it.due);
             table.put(behind, change.case, Running { row, stopped: false });
         }
         CaseEvent::CaseRouted(it) => edit(table, &|row| row.row.province = Some(it.province))?,
@@ -45,8 +45,7 @@ pub(crate) fn apply(
             row.row.answered = true;
         })?,
         CaseEvent::CorrectionSubmitted(it) => {
-            let from = shanghai_date(it.submitted_at);
-            let mut row = clock(change, Stage::Acceptance, from, it.due.clone());
+            let mut row = first(change, it.submitted_at, it.counted, &it.due);
             row.answered = true;
             table.put(behind, change.case, Running { row, stopped: false });
         }
@@ -86,6 +85,19 @@ pub(crate) fn apply(
     Ok(())
 }
 
+/// Clock 1, from the day on which the applicant submitted, in full.
+fn first(
+    change: &Change<'_>,
+    submitted_at: Timestamp,
+    counted: Option<Counted>,
+    due: &DueDay,
+) -> DueRow {
+    let from = counted.map_or_else(|| shanghai_date(submitted_at), |it| it.from);
+    let mut row = clock(change, Stage::Acceptance, from, due.clone());
+    row.working_days = counted.map(|it| it.working_days);
+    row
+}
+
 /// Clock 2, from the day on which the acceptance was recorded.
 fn second(change: &Change<'_>, it: &CaseAccepted) -> Running {
     let from = it.counted.map_or_else(|| change.recorded_on(), |it| it.from);
@@ -96,12 +108,7 @@ fn second(change: &Change<'_>, it: &CaseAccepted) -> Running {
 }
 
 /// A clock that was just started.
-fn clock(
-    change: &Change<'_>,
-    stage: Stage,
-    from: jiff::civil::Date,
-    due: events::vocabulary::DueDay,
-) -> DueRow {
+fn clock(change: &Change<'_>, stage: Stage, from: jiff::civil::Date, due: DueDay) -> DueRow {
     DueRow {
         case: change.case,
         province: change.after.row.province,

@@ -60,6 +60,7 @@ pub fn body_of(bytes: usize) -> Envelope {
         submitted_at: Timestamp::UNIX_EPOCH,
         digest: Hash([7; 32]),
         due,
+        counted: None,
         late_intake: false,
     };
     let envelope = |submitted: &CaseSubmitted| Envelope {

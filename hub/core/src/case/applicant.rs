@@ -3,6 +3,7 @@
 use events::case::{CaseEvent, CaseWithdrawn, CorrectionSubmitted};
 use events::ids::RequestId;
 use events::proof::Digest;
+use events::vocabulary::Counted;
 use jiff::Timestamp;
 
 use super::parts::CaseStage;
@@ -37,8 +38,10 @@ pub(super) fn submit_correction(
     if from > notice.until {
         return Err(Refusal::CaseEnded);
     }
-    let due = rules.calendar.due(from, rules.standards.acceptance_working_days);
-    Ok(vec![CorrectionSubmitted { digest, submitted_at, due, request }.into()])
+    let working_days = rules.standards.acceptance_working_days;
+    let due = rules.calendar.due(from, working_days);
+    let counted = Some(Counted { from, working_days });
+    Ok(vec![CorrectionSubmitted { digest, submitted_at, due, counted, request }.into()])
 }
 
 pub(super) fn withdraw(

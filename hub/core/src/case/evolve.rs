@@ -9,8 +9,9 @@ use events::case::{
     ReportRefused,
 };
 use events::ids::{ProvinceCode, ReportId, RequestId};
-use events::vocabulary::Stage;
+use events::vocabulary::{Counted, DueDay, Stage};
 use events::work::WorkKind;
+use jiff::Timestamp;
 
 use super::Case;
 use super::parts::{Acceptance, CaseStage, Clock, Correction, Decision, Request, Seen, Suspension};
@@ -31,7 +32,6 @@ pub(super) fn evolve(state: Option<Case>, event: &CaseEvent) -> Option<Case> {
 }
 
 fn begun(it: &CaseSubmitted) -> Case {
-    let from = shanghai_date(it.submitted_at);
     Case {
         number: it.number.clone(),
         client: it.client.clone(),
@@ -49,7 +49,7 @@ fn begun(it: &CaseSubmitted) -> Case {
         returned: false,
         parked: None,
         releases: 0,
-        acceptance_clock: Clock::started(Some(from), None, it.due.clone()),
+        acceptance_clock: first_clock(it.submitted_at, it.counted, &it.due),
         completion_clock: None,
         correction: None,
         corrections: Vec::new(),
@@ -69,6 +69,12 @@ fn begun(it: &CaseSubmitted) -> Case {
         complaints: BTreeMap::new(),
         archived: None,
     }
+}
+
+/// Clock 1. Older events do not tell how many days they were given; the date is that of submission.
+fn first_clock(submitted_at: Timestamp, counted: Option<Counted>, due: &DueDay) -> Clock {
+    let from = counted.map_or_else(|| shanghai_date(submitted_at), |it| it.from);
+    Clock::started(Some(from), counted.map(|it| it.working_days), due.clone())
 }
 
 fn change(case: &mut Case, event: &CaseEvent) {
@@ -211,8 +217,7 @@ fn correction_requested(case: &mut Case, it: &CorrectionRequested) {
 fn correction_submitted(case: &mut Case, it: &CorrectionSubmitted) {
     case.stage = CaseStage::Submitted;
     case.corrections.push(it.digest);
-    let from = shanghai_date(it.submitted_at);
-    case.acceptance_clock = Clock::started(Some(from), None, it.due.clone());
+    case.acceptance_clock = first_clock(it.submitted_at, it.counted, &it.due);
     if let Some(province) = case.province() {
         ask(case, it.request, province, WorkKind::Correction);
     }

@@ -2,12 +2,12 @@
 
 use events::case::{
     CaseAccepted, CaseCompleted, CaseDeclined, CaseDelivered, CaseEvent, CaseParked, CaseReturned,
-    CaseRouted, CertificateIssued, ClockResumed, ClockSuspended, CorrectionRequested, Counted,
-    ParkReason, RouteReason,
+    CaseRouted, CertificateIssued, ClockResumed, ClockSuspended, CorrectionRequested, ParkReason,
+    RouteReason,
 };
 use events::ids::{DivisionCode, ProvinceCode, RequestId};
 use events::report::{News, ReportMessage};
-use events::vocabulary::{DueDay, Outcome, Reason};
+use events::vocabulary::{Counted, DueDay, Outcome, Reason};
 use events::work::WorkKind;
 use jiff::Timestamp;
 

@@ -1,6 +1,7 @@
 //! A case is handed in: it gets a province and a due day, or a reason why not.
 
 use events::case::{CaseEvent, CaseRouted, CaseSubmitted};
+use events::vocabulary::Counted;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Case, check_submitted_at};
@@ -27,6 +28,7 @@ pub(super) fn submit(
     check_submitted_at(submit.submitted_at, now)?;
     let (province, reason) = rules.routes.province_of(&submit.authority)?;
     let from = shanghai_date(submit.submitted_at);
+    let working_days = rules.standards.acceptance_working_days;
     let submitted = CaseSubmitted {
         number: submit.number.clone(),
         client: submit.client.clone(),
@@ -37,7 +39,8 @@ pub(super) fn submit(
         authority: submit.authority.clone(),
         submitted_at: submit.submitted_at,
         digest: submit.digest,
-        due: rules.calendar.due(from, rules.standards.acceptance_working_days),
+        due: rules.calendar.due(from, working_days),
+        counted: Some(Counted { from, working_days }),
         late_intake: now.duration_since(submit.submitted_at) > LATE_INTAKE_AFTER,
     };
     let routed = CaseRouted { province, reason, request: submit.request };

@@ -231,6 +231,25 @@ fn a_corrected_calendar_makes_nobody_late_after_the_fact() {
 }
 
 #[test]
+fn a_new_standard_is_for_new_cases_and_a_new_calendar_moves_no_old_one_by_it() {
+    let mut story = Story::submitted();
+    let stamped = story.state().acceptance_clock.clone();
+    assert_eq!(stamped.working_days, Some(2), "the story tells how long it was given");
+    story.rules.standards.acceptance_working_days = 9;
+    let mut longer = year_2026();
+    longer.holidays.push(date(2026, 12, 31));
+    story.rules.calendar.publish(2, &longer).unwrap();
+    story.quiet(&Command::Revise);
+    longer.holidays.push(stamped.due.day);
+    longer.holidays.sort();
+    story.rules.calendar.publish(3, &longer).unwrap();
+    story.yields(&Command::Revise, &["due-day-revised"]);
+    let moved = story.state().acceptance_clock.due.day;
+    assert_eq!(moved, story.rules.calendar.due(stamped.counted_from.unwrap(), 2).day);
+    assert!(moved > stamped.due.day, "one day later, not seven");
+}
+
+#[test]
 fn a_suspended_clock_is_counted_when_it_resumes() {
     let mut story = Story::accepted();
     suspend(&mut story, "2026-03-04T10:00");

@@ -130,6 +130,7 @@ impl Stage {
             submitted_at: self.now,
             digest: Hash::ZERO,
             due: due(until),
+            counted: None,
             late_intake: false,
         };
         self.given(number, submitted).given(number, routed(22, 1))
@@ -181,6 +182,7 @@ pub(crate) fn correction_submitted(on: &str, until: &str, asked: u128) -> Correc
         digest: Hash::ZERO,
         submitted_at: noon(on),
         due: due(until),
+        counted: None,
         request: request(asked),
     }
 }
