@@ -15,6 +15,7 @@ mod crash;
 mod enrolment;
 mod folder_office;
 mod http;
+mod io_errors;
 mod naive;
 mod observability;
 mod odd_callers;

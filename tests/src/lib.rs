@@ -17,4 +17,5 @@ pub mod raw_nats;
 pub mod script;
 pub mod simulation;
 pub mod stage;
+pub mod strace;
 pub mod zoo;

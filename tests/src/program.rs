@@ -26,7 +26,7 @@ pub const STOP_MAX: Duration = Duration::from_secs(20);
 pub const ORIGIN: &str = "hub.test/command-line";
 /// The last working day but one of the last year whose calendar the hub comes with, 09:30 in Shanghai.
 pub const TOLD_START: &str = "2026-12-30T01:30:00Z";
-const NATIONAL: &str = "token-of-the-national-system-0123456789";
+pub(crate) const NATIONAL: &str = "token-of-the-national-system-0123456789";
 const OPERATOR: &str = "token-of-the-operator-0123456789abcdef";
 
 /// An executable of this build: beside this test's own.
