@@ -1,10 +1,16 @@
-//! What happens to the log itself, and who looked at what.
+//! What happens to the log itself, who looked at what, and ([`alerts`]) who was told and did what.
+
+pub mod alerts;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::case::event_enum;
 use crate::ids::CaseId;
+use alerts::{
+    AlertMessageDelivered, AlertMessageGivenUp, AlertMessagePlanned, AlertsAcknowledged,
+    AlertsAssigned, AlertsSilenced, AlertsUnsilenced,
+};
 
 /// A writer started; no older one may write any more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,5 +101,12 @@ event_enum! {
         PersonalDataRead = "keeping.personal-data-read.v1",
         CaseKeyDestroyed = "keeping.case-key-destroyed.v1",
         OperatorActed = "keeping.operator-acted.v1",
+        AlertsAcknowledged = "keeping.alerts-acknowledged.v1",
+        AlertsAssigned = "keeping.alerts-assigned.v1",
+        AlertsSilenced = "keeping.alerts-silenced.v1",
+        AlertsUnsilenced = "keeping.alerts-unsilenced.v1",
+        AlertMessagePlanned = "keeping.alert-message-planned.v1",
+        AlertMessageDelivered = "keeping.alert-message-delivered.v1",
+        AlertMessageGivenUp = "keeping.alert-message-given-up.v1",
     }
 }

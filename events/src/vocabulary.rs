@@ -81,6 +81,35 @@ vocabulary! {
     }
 }
 vocabulary! {
+    /// What an alert is about. One event's alert, one that is told when asked, or one of a province.
+    AlertKind {
+        /// Yellow: the due day is today or the next working day. Told when asked, not recorded.
+        DueSoon = "due-soon", "即将到期";
+        /// Red.
+        AcceptanceOverdue = "acceptance-overdue", "受理超期";
+        /// Red.
+        CompletionOverdue = "completion-overdue", "办结超期";
+        /// 催办
+        Urged = "urged", "催办";
+        /// Five working days after the due day.
+        SeriouslyOverdue = "seriously-overdue", "严重超期";
+        /// 行政许可法 Art. 32(4).
+        DeemedAccepted = "deemed-accepted", "视为受理";
+        /// Forwarded, and no signed receipt came back for ten minutes. Told when asked.
+        NothingCameBack = "nothing-came-back", "省级未签收";
+        /// A second, different decision.
+        ConflictingDecision = "conflicting-decision", "决定前后矛盾";
+        /// An operator must look.
+        Parked = "parked", "暂停转办";
+        /// A province's adapter neither fetches nor reports. Told when asked.
+        AdapterSilent = "adapter-silent", "适配器失联";
+        /// Nothing is forwarded to a province: its adapter has no valid certificate. Told when asked.
+        HeldBack = "held-back", "无有效证书暂缓转办";
+        /// What is not understood is only counted any more. Told when asked.
+        QuarantineFull = "quarantine-full", "隔离区已满";
+    }
+}
+vocabulary! {
     /// How a completed case ended. Completion is not success.
     Outcome {
         /// 办理成功

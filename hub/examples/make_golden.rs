@@ -193,9 +193,53 @@ const MEMBERSHIP: &[(&str, &str, &str)] = &[
     ("province-22", "province.enrolled.v1", r#"{"operator":"li"}"#),
 ];
 
+/// What came with acts on alerts and with telling people: `tests/golden/v1-alerts.jsonl`.
+const ALERTS: &[(&str, &str, &str)] = &[
+    EVENTS[0],
+    (
+        "keeping",
+        "keeping.alert-message-planned.v1",
+        r#"{"message":"01900000-0000-7000-8000-00000000cccc","notices":[{"kind":"acceptance-overdue","province":"22","count":12,"why":"first","since":"2026-02-13T01:02:03Z"},{"kind":"quarantine-full","count":1,"why":"reminder","since":"2026-02-12T01:02:03Z"}],"carriers":["mail-duty","webhook-duty"],"quiet_until":"2026-02-13T02:02:03Z"}"#,
+    ),
+    (
+        "keeping",
+        "keeping.alert-message-delivered.v1",
+        r#"{"message":"01900000-0000-7000-8000-00000000cccc","carrier":"webhook-duty","attempts":2}"#,
+    ),
+    (
+        "keeping",
+        "keeping.alert-message-given-up.v1",
+        r#"{"message":"01900000-0000-7000-8000-00000000cccc","carrier":"mail-duty","attempts":9,"reason":"unreachable"}"#,
+    ),
+    (
+        "keeping",
+        "keeping.alerts-acknowledged.v1",
+        r#"{"scope":{"kind":"acceptance-overdue","province":"22"},"operator":"li","note":"called"}"#,
+    ),
+    (
+        "keeping",
+        "keeping.alerts-assigned.v1",
+        r#"{"scope":{"kind":"acceptance-overdue","province":"22","case":"01900000-0000-7000-8000-000000000001","stage":"acceptance"},"operator":"li","to":"wang"}"#,
+    ),
+    (
+        "keeping",
+        "keeping.alerts-silenced.v1",
+        r#"{"scope":{"kind":"quarantine-full"},"operator":"li","until":"2026-02-14T01:02:03Z","reason":"known"}"#,
+    ),
+    (
+        "keeping",
+        "keeping.alerts-unsilenced.v1",
+        r#"{"scope":{"kind":"quarantine-full"},"operator":"li"}"#,
+    ),
+];
+
 fn main() -> anyhow::Result<()> {
     let target = std::env::args().nth(1).unwrap_or_else(|| "tests/golden/v1.jsonl".to_owned());
-    let events = if target.contains("membership") { MEMBERSHIP } else { EVENTS };
+    let events = match &target {
+        it if it.contains("membership") => MEMBERSHIP,
+        it if it.contains("alerts") => ALERTS,
+        _ => EVENTS,
+    };
     let mut log = MemoryLog::new(ORIGIN);
     let mut versions = std::collections::HashMap::<StreamName, u64>::new();
     for (number, row) in (1..).zip(events) {

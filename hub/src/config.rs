@@ -13,6 +13,7 @@ use crate::callers::{Callers, ClientConfig};
 use crate::enrolment::broker::ServerConfig;
 use crate::listen::ListenConfig;
 use crate::nats::release::Release;
+use crate::notices::config::NoticesConfig;
 use crate::telemetry::TelemetryConfig;
 use crate::views::membership::CertificateRules;
 
@@ -53,6 +54,9 @@ pub struct Config {
     /// Certificates of conformance.
     #[serde(default)]
     pub certificates: Certificates,
+    /// When people are told of what, and by whom.
+    #[serde(default)]
+    pub alerts: NoticesConfig,
 }
 
 /// Whose certificates of conformance count, and whether an adapter needs one.

@@ -7,7 +7,7 @@
 //! 9  main
 //! 8  cli
 //! 7  config
-//! 6  web  intake  router  deadline_watch  audit
+//! 6  web  intake  router  deadline_watch  audit  notices
 //! 5  enrolment
 //! 4  answers
 //! 3  registrar  views
@@ -30,6 +30,7 @@ pub mod intake;
 pub mod listen;
 pub mod log;
 pub mod nats;
+pub mod notices;
 pub mod problem;
 pub mod quarantine;
 pub mod reference;

@@ -174,6 +174,23 @@ impl Quarantine {
         rows.collect::<Result<_, _>>().map_err(&failed)
     }
 
+    /// Sources of which no more is kept, and since when.
+    pub fn full(&self) -> Result<Vec<(String, Timestamp)>, QuarantineError> {
+        let failed = failed("read");
+        let connection = self.connection();
+        let mut statement = connection
+            .prepare_cached(
+                "SELECT source, full_since FROM held WHERE full_since IS NOT NULL ORDER BY source",
+            )
+            .map_err(&failed)?;
+        let rows = statement
+            .query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))
+            .map_err(&failed)?;
+        let rows: Vec<(String, i64)> = rows.collect::<Result<_, _>>().map_err(&failed)?;
+        let moment = |it: i64| Timestamp::from_microsecond(it).unwrap_or(Timestamp::UNIX_EPOCH);
+        Ok(rows.into_iter().map(|it| (it.0, moment(it.1))).collect())
+    }
+
     /// The latest, newest first, without what came.
     pub fn latest(&self, count_max: usize) -> Result<Vec<(u64, Stray)>, QuarantineError> {
         let failed = failed("read");

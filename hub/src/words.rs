@@ -1,7 +1,7 @@
 //! What happened to a case, in words that can be read out on the telephone. Chinese first.
 
 use events::case::{AgainGround, CaseEvent, ParkReason, RouteReason};
-use events::vocabulary::{DueDay, Outcome, Reason};
+use events::vocabulary::{AlertKind, DueDay, Outcome, Reason};
 
 /// The reader's language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -11,6 +11,27 @@ pub enum Language {
     Chinese,
     /// English
     English,
+}
+
+/// What an alert is about.
+pub fn alert(kind: AlertKind, language: Language) -> &'static str {
+    match language {
+        Language::Chinese => kind.zh(),
+        Language::English => match kind {
+            AlertKind::DueSoon => "due soon",
+            AlertKind::AcceptanceOverdue => "acceptance overdue",
+            AlertKind::CompletionOverdue => "completion overdue",
+            AlertKind::Urged => "urged",
+            AlertKind::SeriouslyOverdue => "seriously overdue",
+            AlertKind::DeemedAccepted => "deemed accepted",
+            AlertKind::NothingCameBack => "nothing came back",
+            AlertKind::ConflictingDecision => "conflicting decision",
+            AlertKind::Parked => "parked",
+            AlertKind::AdapterSilent => "adapter silent",
+            AlertKind::HeldBack => "held back: no valid certificate",
+            AlertKind::QuarantineFull => "quarantine full",
+        },
+    }
 }
 
 /// One sentence for one event. Holds no personal data, because events hold none.

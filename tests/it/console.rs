@@ -7,7 +7,7 @@ use reqwest::{Client, Response, StatusCode};
 use serde_json::Value;
 use tests::http::{HttpHub, submission};
 
-const PASSWORD: &str = "a-long-enough-one";
+pub(crate) const PASSWORD: &str = "a-long-enough-one";
 
 /// Every role with an account of its name, and the guest.
 const ROLES: [(&str, May); 6] = [
@@ -19,19 +19,19 @@ const ROLES: [(&str, May); 6] = [
     ("admin", May::ADMIN),
 ];
 
-struct Console {
-    hub: HttpHub,
+pub(crate) struct Console {
+    pub(crate) hub: HttpHub,
 }
 
 /// A browser: keeps its cookie, follows nothing by itself.
-struct Browser {
+pub(crate) struct Browser {
     http: Client,
     base: String,
     cookie: Option<String>,
 }
 
 impl Console {
-    async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         let hub = HttpHub::start().await;
         for (name, _) in &ROLES[1..] {
             let province = (*name == "province").then(|| "22".parse().unwrap());
@@ -48,12 +48,12 @@ impl Console {
         Self { hub }
     }
 
-    fn browser(&self) -> Browser {
+    pub(crate) fn browser(&self) -> Browser {
         let http = Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
         Browser { http, base: format!("http://{}", self.hub.address), cookie: None }
     }
 
-    async fn signed_in(&self, name: &str) -> Browser {
+    pub(crate) async fn signed_in(&self, name: &str) -> Browser {
         let mut browser = self.browser();
         if name != "guest" {
             let answer = browser.sign_in(name, PASSWORD).await;
@@ -64,11 +64,11 @@ impl Console {
 }
 
 impl Browser {
-    async fn get(&self, path: &str) -> Response {
+    pub(crate) async fn get(&self, path: &str) -> Response {
         self.send(self.http.get(format!("{}{path}", self.base))).await
     }
 
-    async fn post(&self, path: &str, form: &[(&str, &str)]) -> Response {
+    pub(crate) async fn post(&self, path: &str, form: &[(&str, &str)]) -> Response {
         let body: Vec<String> = form.iter().map(|it| format!("{}={}", it.0, it.1)).collect();
         let request = self.http.post(format!("{}{path}", self.base)).body(body.join("&"));
         self.send(request.header("content-type", "application/x-www-form-urlencoded")).await
@@ -92,7 +92,7 @@ impl Browser {
     }
 
     /// What the forms of this session carry.
-    async fn mark(&self) -> String {
+    pub(crate) async fn mark(&self) -> String {
         let page = self.get("/account").await.text().await.unwrap();
         let rest = page.split("name=\"mark\" value=\"").nth(1).unwrap();
         rest.split('"').next().unwrap().to_owned()

@@ -1,5 +1,6 @@
 //! Proof, from outside: one binary, so that it links once.
 
+mod alerts;
 mod attacks;
 mod bad_http;
 mod bad_nats;

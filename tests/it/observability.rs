@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hub::web::api::told::ALERT_KINDS;
+use events::vocabulary::AlertKind;
 use serde_json::Value;
 use tests::broker::{TestBroker, VERSIONS};
 use tests::program::HubFolder;
@@ -119,8 +119,11 @@ fn every_alert_leads_to_its_entry_in_the_runbook_and_every_entry_names_alerts_th
             assert!(entries.iter().any(|it| it.0 == to), "{anchor} leads to `{to}`");
         }
     }
-    for (kind, code, ..) in ALERT_KINDS {
-        assert!(entries.iter().any(|it| it.0 == code), "{kind:?} of the console has no entry");
+    for kind in AlertKind::ALL {
+        assert!(
+            entries.iter().any(|it| it.0 == kind.code()),
+            "{kind:?} of the console has no entry"
+        );
     }
 }
 

@@ -1,6 +1,7 @@
 //! A hub in one process behind its real accept loop: the log in memory, everything else as it is.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +21,8 @@ use hub::registrar::Registrar;
 use hub::registrar::starting::{RegistrarConfig, StartWith};
 use hub::signer::Signer;
 use hub::telemetry::idle_counters;
-use hub::vault::{Vault, VaultConfig};
+use hub::vault::{Opener, Sealer, Vault, VaultConfig};
+use hub::views::alarms::Alarms;
 use hub::views::membership::Membership;
 use hub::views::reader::ViewReader;
 use hub::views::runner::Views;
@@ -57,6 +59,12 @@ pub struct HttpHub {
     /// Who may sign in to its console.
     pub accounts: Accounts,
     http: reqwest::Client,
+    /// The only road into its log.
+    pub registrar: Registrar,
+    /// Its views.
+    pub views: ViewReader,
+    /// What stands and no event tells.
+    pub alarms: Alarms,
     /// Who is enrolled, and which certificates count.
     pub membership: Membership,
     _folder: tempfile::TempDir,
@@ -78,6 +86,27 @@ fn callers() -> Callers {
     Callers::new(known.into()).unwrap()
 }
 
+fn vault(wrapping_key_path: PathBuf, keys_path: PathBuf) -> (Sealer, Opener) {
+    Vault::create_wrapping_key(&wrapping_key_path).unwrap();
+    Vault::open(VaultConfig { keys_path, wrapping_key_path, origin: ORIGIN.into() }).unwrap()
+}
+
+/// The intake of the same hub.
+fn desk(rooms: &Rooms, signing_key: &SigningKey) -> Desk {
+    Desk {
+        origin: ORIGIN.into(),
+        registrar: rooms.registrar.clone(),
+        views: rooms.views.clone(),
+        readers: rooms.readers.clone(),
+        opener: rooms.opener.clone(),
+        clock: rooms.clock.clone(),
+        callers: rooms.callers.clone(),
+        signer: Signer::new("hub-1", signing_key.clone()),
+        schemas: Arc::new(Schemas::compile()),
+        recent: Arc::default(),
+    }
+}
+
 impl HttpHub {
     /// On a Friday before the Spring Festival, at half past nine in Shanghai.
     pub async fn start() -> Self {
@@ -91,10 +120,7 @@ impl HttpHub {
         let log = MemoryLog::new(ORIGIN);
         let (_epoch, readers) = (log.epoch(), log.readers());
         let at = |name: &str| folder.path().join(name);
-        let (wrapping_key_path, keys_path) = (at("wrapping.key"), at("keys.db"));
-        Vault::create_wrapping_key(&wrapping_key_path).unwrap();
-        let vault = VaultConfig { keys_path, wrapping_key_path, origin: ORIGIN.into() };
-        let (sealer, opener) = Vault::open(vault).unwrap();
+        let (sealer, opener) = vault(at("wrapping.key"), at("keys.db"));
         let (recorded, viewed) = (Wake::default(), Wake::default());
         let (registrar, _thread) = Registrar::start(
             RegistrarConfig::new(StartWith::shipped()),
@@ -105,7 +131,7 @@ impl HttpHub {
             recorded.clone(),
         )
         .unwrap();
-        let membership = Membership::default();
+        let (membership, alarms) = (Membership::default(), Alarms::default());
         let (file, known) = (at("views.db"), membership.clone());
         let views = Views::open(&file, readers.clone(), known, Some(opener.clone())).unwrap();
         let reader = views.reader();
@@ -113,18 +139,6 @@ impl HttpHub {
         let callers = Arc::new(callers());
         let accounts = Accounts::open(&at("accounts.db")).unwrap();
         let signing_key = SigningKey::from_bytes(&[42; 32]);
-        let desk = Desk {
-            origin: ORIGIN.into(),
-            registrar: registrar.clone(),
-            views: reader.clone(),
-            readers: readers.clone(),
-            opener: opener.clone(),
-            clock: clock.clone(),
-            callers: callers.clone(),
-            signer: Signer::new("hub-1", signing_key.clone()),
-            schemas: Arc::new(Schemas::compile()),
-            recent: Arc::default(),
-        };
         let strays = QuarantineConfig::new(at("quarantine.db"));
         let rooms = Rooms {
             enrolment: enrolment(&registrar, &readers, &reader, &signing_key, clock.clone()),
@@ -140,19 +154,32 @@ impl HttpHub {
             compare: tokio::sync::mpsc::channel(8).0,
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             viewed,
+            alarms: alarms.clone(),
             opener: opener.clone(),
             accounts: accounts.clone(),
             guests: true,
             onlookers: Arc::new(Semaphore::new(web::ONLOOKERS_MAX)),
         };
-        let app = hub::intake::http::router(desk)
+        let app = hub::intake::http::router(desk(&rooms, &signing_key))
             .merge(web::router(rooms.clone()))
             .merge(web::console::router(rooms));
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(listen::serve(listener, app, limits, std::future::pending()));
         let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
-        Self { address, readers, signing_key, clock, accounts, http, membership, _folder: folder }
+        Self {
+            address,
+            readers,
+            registrar,
+            views: reader,
+            alarms,
+            signing_key,
+            clock,
+            accounts,
+            http,
+            membership,
+            _folder: folder,
+        }
     }
 
     /// A request of `caller`.

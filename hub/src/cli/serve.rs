@@ -1,5 +1,6 @@
 //! `hub serve`: opens the stores, starts each room, and stops them in order. Here, and only here, tasks begin.
 
+mod alarms;
 mod broker_rooms;
 mod gauges;
 mod rooms;
@@ -32,6 +33,7 @@ use crate::registrar::Registrar;
 use crate::registrar::starting::{RegistrarConfig, RegistrarThread, StartWith};
 use crate::signer::Signer;
 use crate::vault::{Opener, Vault, VaultConfig};
+use crate::views::alarms::Alarms;
 use crate::views::membership::Membership;
 use crate::views::reader::ViewReader;
 use crate::views::runner::Views;
@@ -80,6 +82,7 @@ struct House {
     accounts: Accounts,
     recorded: Wake,
     viewed: Wake,
+    alarms: Alarms,
     epoch: u64,
 }
 
@@ -196,6 +199,7 @@ fn open(config: Config) -> anyhow::Result<(House, Foundations)> {
         accounts,
         recorded,
         viewed,
+        alarms: Alarms::default(),
         epoch,
     };
     Ok((house, Foundations { thread, checkpointer, runner }))
@@ -295,6 +299,7 @@ fn doors(
         compare,
         streams: Arc::new(tokio::sync::Semaphore::new(web::STREAMS_MAX)),
         viewed: house.viewed.clone(),
+        alarms: house.alarms.clone(),
         opener: house.opener.clone(),
         accounts: house.accounts.clone(),
         guests: house.config.http.status_page,

@@ -4,22 +4,23 @@
 
 use events::case::CaseEvent;
 use events::ids::CaseId;
-use events::vocabulary::Stage;
+use events::vocabulary::{AlertKind, Stage};
 use hub_core::calendar::shanghai_date;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use rusqlite::types::Value;
 
-use crate::views::cells::{bytes_of, listed_cells, struct_cells};
+use crate::views::acts::Acts;
+use crate::views::cells::{bytes_of, struct_cells};
 use crate::views::reader::ViewError;
-use crate::views::rows::{AlertKind, AlertRow, CaseStage};
+use crate::views::rows::{AlertRow, CaseStage};
 use crate::views::status::Change;
 use crate::views::table::{Behind, Row, Table};
 
 /// An alert's place: the case, and which of its possible alerts it is.
 pub(crate) type AlertKey = (CaseId, u8);
 
-fn key(case: CaseId, kind: AlertKind, stage: Option<Stage>) -> AlertKey {
+pub(crate) fn key(case: CaseId, kind: AlertKind, stage: Option<Stage>) -> AlertKey {
     let kind = bytes_of(&kind).first().copied().unwrap_or_default();
     let stage = match stage {
         None => 0,
@@ -115,6 +116,7 @@ fn raise(
         raised_at: change.recorded.recorded_at,
         ended_at: None,
         blame,
+        acts: Acts::default(),
     };
     table.put(behind, key(change.case, kind, stage), row);
 }
@@ -190,7 +192,6 @@ fn end(
     Ok(())
 }
 
-listed_cells! { AlertKind = AlertKind::ALL; }
 struct_cells!(AlertRow {
     position,
     kind,
@@ -201,19 +202,22 @@ struct_cells!(AlertRow {
     due,
     raised_at,
     ended_at,
-    blame
+    blame,
+    acts
 });
 
 impl Row for AlertRow {
     type Key = AlertKey;
     const NAME: &'static str = "alerts";
-    const REVISION: u32 = 2;
+    const REVISION: u32 = 3;
     const COLUMNS: &'static [&'static str] = &[
         "position INTEGER NOT NULL",
         "kind INTEGER NOT NULL",
         "open INTEGER NOT NULL",
         "province INTEGER",
         "raised_at INTEGER NOT NULL",
+        "acknowledged INTEGER NOT NULL",
+        "silenced_until INTEGER",
     ];
     const INDEXES: &'static [&'static str] = &[
         "(position)",
@@ -221,6 +225,7 @@ impl Row for AlertRow {
         "(position) WHERE open = 1",
         "(kind, position) WHERE open = 1",
         "(kind, province, raised_at) WHERE open = 1",
+        "(province, position) WHERE open = 1",
     ];
     fn columns(&self) -> Vec<Value> {
         vec![
@@ -229,6 +234,11 @@ impl Row for AlertRow {
             Value::Integer(self.ended_at.is_none().into()),
             self.province.map_or(Value::Null, |it| Value::Integer(it.number().into())),
             Value::Integer(self.raised_at.as_microsecond()),
+            Value::Integer(self.acts.acknowledged.is_some().into()),
+            self.acts
+                .silenced
+                .as_ref()
+                .map_or(Value::Null, |it| Value::Integer(it.until.as_microsecond())),
         ]
     }
 }

@@ -5,16 +5,20 @@ use events::ids::{CaseId, ProvinceCode, StreamName};
 use rusqlite::Connection;
 
 use crate::vault::Opener;
+use crate::views::acts::{GroupKey, GroupState};
 use crate::views::alerts::AlertKey;
 use crate::views::due_days::Running;
 use crate::views::lookup::Indexed;
+use crate::views::messages::MessageRow;
 use crate::views::outbox::Asked;
 use crate::views::provinces::Tally;
 use crate::views::reader::ViewError;
 use crate::views::rows::{AlertRow, FeedbackRow, LapseRow};
 use crate::views::status::{Change, StatusRow};
 use crate::views::table::{Behind, Row, RowSum, Scanned, Table, scan, schema};
-use crate::views::{alerts, due_days, feedback, journey, lapses, lookup, outbox, provinces};
+use crate::views::{
+    acts, alerts, due_days, feedback, journey, lapses, lookup, messages, outbox, provinces,
+};
 
 /// The rows of all views.
 #[derive(Default)]
@@ -27,6 +31,8 @@ pub struct Folds {
     provinces: Table<Tally>,
     feedback: Table<FeedbackRow>,
     lookup: Table<Indexed>,
+    groups: Table<GroupState>,
+    messages: Table<MessageRow>,
     opener: Option<Opener>,
 }
 
@@ -54,6 +60,8 @@ pub(crate) fn kinds() -> Vec<Kind> {
         kind::<Tally>(),
         kind::<FeedbackRow>(),
         kind::<Indexed>(),
+        kind::<GroupState>(),
+        kind::<MessageRow>(),
     ]
 }
 
@@ -90,8 +98,12 @@ impl Folds {
             }
             // An event of a case in a story that is no case's: the log is damaged.
             (Event::Case(_), _) => Err(ViewError::UnknownEvent { position: recorded.position }),
-            // Memberships are kept in memory by `membership`; rules and keeping change no row.
-            (Event::Province(_) | Event::Reference(_) | Event::Keeping(_), _) => Ok(()),
+            (Event::Keeping(event), _) => {
+                messages::apply(&mut self.messages, behind, recorded, event)?;
+                acts::apply(&mut self.groups, &mut self.alerts, behind, recorded, event)
+            }
+            // Memberships are kept in memory by `membership`; rules change no row.
+            (Event::Province(_) | Event::Reference(_), _) => Ok(()),
         }
     }
 
@@ -104,6 +116,8 @@ impl Folds {
         self.alerts.flush(file)?;
         self.provinces.flush(file)?;
         self.feedback.flush(file)?;
+        self.groups.flush(file)?;
+        self.messages.flush(file)?;
         self.lookup.flush(file)
     }
 
@@ -122,6 +136,8 @@ impl Folds {
             (AlertRow::NAME, self.alerts.sum()),
             (Tally::NAME, self.provinces.sum()),
             (FeedbackRow::NAME, self.feedback.sum()),
+            (GroupState::NAME, self.groups.sum()),
+            (MessageRow::NAME, self.messages.sum()),
         ]
     }
 
@@ -135,6 +151,8 @@ impl Folds {
             AlertRow::NAME => scan::<AlertRow>(file),
             Tally::NAME => scan::<Tally>(file),
             FeedbackRow::NAME => scan::<FeedbackRow>(file),
+            GroupState::NAME => scan::<GroupState>(file),
+            MessageRow::NAME => scan::<MessageRow>(file),
             _ => Ok(Scanned { sum: RowSum::default(), wrong_columns: None }),
         }
     }
@@ -149,6 +167,8 @@ impl Folds {
             AlertRow::NAME => self.alerts.rows(),
             Tally::NAME => self.provinces.rows(),
             FeedbackRow::NAME => self.feedback.rows(),
+            GroupState::NAME => self.groups.rows(),
+            MessageRow::NAME => self.messages.rows(),
             _ => std::collections::BTreeMap::new(),
         }
     }
@@ -160,6 +180,8 @@ pub(crate) fn key_text(view: &str, key: &[u8]) -> String {
     match view {
         Tally::NAME => cell_of::<ProvinceCode>(key).map(|it| it.to_string()),
         AlertRow::NAME => cell_of::<AlertKey>(key).map(|it| format!("{}/{}", it.0, it.1)),
+        GroupState::NAME => cell_of::<GroupKey>(key).map(|it| format!("{}/{:02}", it.0, it.1)),
+        MessageRow::NAME => cell_of::<uuid::Uuid>(key).map(|it| it.to_string()),
         _ => cell_of::<CaseId>(key).map(|it| it.to_string()),
     }
     .unwrap_or_else(|| "an unreadable key".to_owned())

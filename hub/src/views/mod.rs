@@ -5,6 +5,8 @@
 //! [`journey`] (how an event moves a case), the other views in any order, [`runner`] (who moves the cursor), [`table`] (rows in memory with
 //! a file behind them).
 
+pub mod acts;
+pub mod alarms;
 pub(crate) mod alerts;
 pub(crate) mod blame;
 pub(crate) mod cells;
@@ -18,8 +20,9 @@ pub(crate) mod keys;
 pub(crate) mod lapses;
 pub(crate) mod lookup;
 pub mod membership;
+pub mod messages;
 pub(crate) mod outbox;
-mod pressing;
+pub mod pressing;
 pub(crate) mod provinces;
 pub(crate) mod queries;
 pub mod reader;

@@ -2,11 +2,13 @@
 
 use events::envelope::Position;
 use events::ids::{CaseId, ProvinceCode};
+use events::vocabulary::AlertKind;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
+use crate::views::acts::Acts;
 use crate::views::alerts::kind_number;
 use crate::views::cells::bytes_of;
 use crate::views::due_days::Running;
@@ -14,7 +16,7 @@ use crate::views::file::failed;
 use crate::views::lookup::Indexed;
 use crate::views::outbox::Asked;
 use crate::views::reader::{CaseFilter, PAGE_ROWS_MAX, ViewError};
-use crate::views::rows::{AlertGroup, AlertKind, AlertRow, DueRow, Pressure, Waited};
+use crate::views::rows::{AlertGroup, AlertRow, DueRow, Pressure, Waited};
 use crate::views::status::{StatusRow, day_number};
 use crate::views::table::{Row, broken, row_of};
 
@@ -125,20 +127,31 @@ fn told(
         raised_at,
         ended_at: None,
         blame: None,
+        acts: Acts::default(),
     }))
 }
 
 pub(crate) fn nothing_came_back(
     file: &Connection,
     now: Timestamp,
+    province: Option<ProvinceCode>,
     count_max: usize,
 ) -> Result<Vec<AlertRow>, ViewError> {
     let Ok(latest) = now.checked_sub(NOTHING_CAME_BACK_AFTER) else { return Ok(vec![]) };
-    let values = vec![Value::Integer(latest.as_microsecond()), whole(count_max as u64)];
-    let tail =
-        "WHERE silent_since IS NOT NULL AND silent_since < ?1 ORDER BY silent_since LIMIT ?2";
+    let mut values = vec![Value::Integer(latest.as_microsecond()), whole(count_max as u64)];
+    let narrowed = match province {
+        None => "",
+        Some(code) => {
+            values.push(Value::Integer(code.number().into()));
+            "province = ?3 AND"
+        }
+    };
+    let tail = format!(
+        "WHERE {narrowed} silent_since IS NOT NULL AND silent_since < ?1
+         ORDER BY silent_since LIMIT ?2"
+    );
     let mut alerts = Vec::new();
-    for asked in rows::<Asked>(file, tail, values)? {
+    for asked in rows::<Asked>(file, &tail, values)? {
         let since = asked.first_attempt_at.unwrap_or(asked.since);
         alerts.extend(told(file, asked.case, AlertKind::NothingCameBack, since, None)?);
     }
@@ -149,14 +162,24 @@ pub(crate) fn due_soon(
     file: &Connection,
     now: Timestamp,
     soon: Date,
+    province: Option<ProvinceCode>,
     count_max: usize,
 ) -> Result<Vec<AlertRow>, ViewError> {
     let today = hub_core::calendar::shanghai_date(now);
     let days = [day_number(today), day_number(soon)].map(Value::Integer);
-    let values = days.into_iter().chain([whole(count_max as u64)]).collect();
-    let tail = "WHERE running = 1 AND due >= ?1 AND due <= ?2 ORDER BY due, key LIMIT ?3";
+    let mut values: Vec<Value> = days.into_iter().chain([whole(count_max as u64)]).collect();
+    let narrowed = match province {
+        None => "",
+        Some(code) => {
+            values.push(Value::Integer(code.number().into()));
+            "AND EXISTS (SELECT 1 FROM status WHERE status.key = due_days.key AND province = ?4)"
+        }
+    };
+    let tail = format!(
+        "WHERE running = 1 AND due >= ?1 AND due <= ?2 {narrowed} ORDER BY due, key LIMIT ?3"
+    );
     let mut alerts = Vec::new();
-    for running in rows::<Running>(file, tail, values)? {
+    for running in rows::<Running>(file, &tail, values)? {
         let row = &running.row;
         alerts.extend(told(file, row.case, AlertKind::DueSoon, now, Some(row))?);
     }
@@ -233,34 +256,42 @@ pub(crate) fn alert_groups(
     soon: Date,
 ) -> Result<Vec<AlertGroup>, ViewError> {
     let failed = || broken::<AlertRow>("count");
-    let sql = "SELECT kind, province, count(*), min(raised_at) FROM alerts
-        WHERE open = 1 GROUP BY kind, province";
+    let sql = "SELECT kind, province, count(*), min(raised_at), sum(acknowledged),
+        sum(silenced_until IS NOT NULL AND silenced_until > ?1)
+        FROM alerts WHERE open = 1 GROUP BY kind, province";
     let mut select = file.prepare_cached(sql).map_err(failed())?;
-    let mut rows = select.query([]).map_err(failed())?;
+    let mut rows = select.query([now.as_microsecond()]).map_err(failed())?;
     let mut groups = Vec::new();
     while let Some(row) = rows.next().map_err(failed())? {
         let number: i64 = row.get(0).map_err(failed())?;
-        let Some(kind) = AlertKind::ALL.into_iter().find(|it| kind_number(*it) == number) else {
+        let Some(kind) = AlertKind::ALL.iter().copied().find(|it| kind_number(*it) == number)
+        else {
             continue;
         };
         let province: Option<i64> = row.get(1).map_err(failed())?;
-        let count: i64 = row.get(2).map_err(failed())?;
+        let count = |at| row.get::<_, i64>(at).map(i64::unsigned_abs).map_err(failed());
         let oldest: i64 = row.get(3).map_err(failed())?;
         groups.push(AlertGroup {
             kind,
             province: province.and_then(province_of),
-            count: count.unsigned_abs(),
+            count: count(2)?,
             oldest: Timestamp::from_microsecond(oldest).ok(),
+            acknowledged: count(4)?,
+            silenced: count(5)?,
         });
     }
+    let waited = waited(file)?;
+    let unsigned_since = |province| {
+        waited.iter().find(|it| it.province == province).and_then(|it| it.unsigned_since)
+    };
     for it in pressures(file, now, today, soon)? {
-        for (kind, count) in
-            [(AlertKind::DueSoon, it.soon), (AlertKind::NothingCameBack, it.silent)]
-        {
-            if count > 0 {
-                let province = Some(it.province);
-                groups.push(AlertGroup { kind, province, count, oldest: None });
-            }
+        let province = Some(it.province);
+        let told = [
+            (AlertKind::DueSoon, it.soon, None),
+            (AlertKind::NothingCameBack, it.silent, unsigned_since(it.province)),
+        ];
+        for (kind, count, oldest) in told.into_iter().filter(|it| it.1 > 0) {
+            groups.push(AlertGroup::untouched(kind, province, count, oldest));
         }
     }
     Ok(groups)

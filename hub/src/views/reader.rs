@@ -6,24 +6,20 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use events::envelope::Position;
 use events::ids::{CaseId, CaseNumber, ProvinceCode};
 use events::vocabulary::{Category, Channel, Item};
-use jiff::Timestamp;
 use jiff::civil::Date;
 
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
-use crate::views::alerts::kind_number;
 use crate::views::cells::{bytes_of, cell_of};
 use crate::views::due_days::Running;
 use crate::views::file::{failed, open_reading};
 use crate::views::lookup::{Indexed, index_column};
 use crate::views::outbox::Asked;
 use crate::views::provinces::Tally;
-use crate::views::queries::{
-    by_key, due_soon, narrow, nothing_came_back, of_index, outbox_of, position, rows, whole,
-};
+use crate::views::queries::{by_key, narrow, of_index, outbox_of, position, rows, whole};
 use crate::views::rows::{
-    AlertKind, AlertRow, CaseRow, CaseStage, DueRow, FeedbackRow, LapseRow, OutboxRow, ProvinceRow,
+    CaseRow, CaseStage, DueRow, FeedbackRow, LapseRow, OutboxRow, ProvinceRow,
 };
 use crate::views::status::{StatusRow, day_number};
 use crate::views::table::{Row as _, broken, row_of};
@@ -316,46 +312,6 @@ impl ViewReader {
         }
         let tail = format!("WHERE {narrowed} position > ?1 ORDER BY position LIMIT ?2");
         self.look(|file| rows(file, &tail, values))
-    }
-
-    /// Recorded alerts, newest first, plus (on the first page) those that are told when asked: due soon as of
-    /// `today` and its next working day `soon`, nothing came back as of `now`.
-    pub fn alerts(
-        &self,
-        kind: Option<AlertKind>,
-        open_only: bool,
-        after: Option<u64>,
-        count_max: usize,
-        now: Timestamp,
-        soon: Date,
-    ) -> Result<Page<AlertRow>, ViewError> {
-        let count_max = count_max.min(PAGE_ROWS_MAX);
-        let mut values = vec![whole(after.unwrap_or(i64::MAX as u64)), whole(count_max as u64 + 1)];
-        let mut narrowed = String::new();
-        if open_only {
-            narrowed.push_str("open = 1 AND ");
-        }
-        if let Some(kind) = kind {
-            values.push(Value::Integer(kind_number(kind)));
-            narrowed.push_str("kind = ?3 AND ");
-        }
-        let tail = format!("WHERE {narrowed} position < ?1 ORDER BY position DESC LIMIT ?2");
-        let wanted = |it| after.is_none() && kind.is_none_or(|kind| kind == it);
-        self.look(|file| {
-            let mut recorded = rows::<AlertRow>(file, &tail, values)?;
-            let more = recorded.len() > count_max;
-            recorded.truncate(count_max);
-            let next = recorded.last().map(|it| it.position.0).filter(|_| more);
-            let mut told = Vec::new();
-            if wanted(AlertKind::NothingCameBack) {
-                told.extend(nothing_came_back(file, now, count_max)?);
-            }
-            if wanted(AlertKind::DueSoon) {
-                told.extend(due_soon(file, now, soon, count_max)?);
-            }
-            told.extend(recorded);
-            Ok(Page { rows: told, next, as_of: position(file)? })
-        })
     }
 
     /// The league table, by code.

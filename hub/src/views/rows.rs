@@ -2,9 +2,11 @@
 
 use events::envelope::Position;
 use events::ids::{CaseId, CaseNumber, ProvinceCode, RequestId};
-use events::vocabulary::{Category, Channel, DueDay, Item, Outcome, Reason, Stage};
+use events::vocabulary::{AlertKind, Category, Channel, DueDay, Item, Outcome, Reason, Stage};
 use jiff::Timestamp;
 use jiff::civil::Date;
+
+use crate::views::acts::Acts;
 
 /// Where a case stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -165,41 +167,6 @@ pub struct FeedbackRow {
     pub ended_at: Timestamp,
 }
 
-/// What an alert is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum AlertKind {
-    /// Yellow: the due day is today or the next working day. Told when asked, not recorded.
-    DueSoon,
-    /// Red.
-    AcceptanceOverdue,
-    /// Red.
-    CompletionOverdue,
-    /// 催办
-    Urged,
-    SeriouslyOverdue,
-    DeemedAccepted,
-    /// Forwarded, and no signed receipt came back for ten minutes. Told when asked.
-    NothingCameBack,
-    /// A second, different decision.
-    ConflictingDecision,
-    Parked,
-}
-
-impl AlertKind {
-    /// All of them.
-    pub const ALL: [Self; 9] = [
-        Self::DueSoon,
-        Self::AcceptanceOverdue,
-        Self::CompletionOverdue,
-        Self::Urged,
-        Self::SeriouslyOverdue,
-        Self::DeemedAccepted,
-        Self::NothingCameBack,
-        Self::ConflictingDecision,
-        Self::Parked,
-    ];
-}
-
 /// One alert.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlertRow {
@@ -215,6 +182,8 @@ pub struct AlertRow {
     pub ended_at: Option<Timestamp>,
     /// Who held the case when the day ended.
     pub blame: Option<Blame>,
+    /// What people did about it.
+    pub acts: Acts,
 }
 
 /// Where the time went.
@@ -265,8 +234,24 @@ pub struct AlertGroup {
     pub kind: AlertKind,
     pub province: Option<ProvinceCode>,
     pub count: u64,
-    /// When the first of them was raised, if it is recorded.
+    /// When the first of them was raised, if it is known.
     pub oldest: Option<Timestamp>,
+    /// Of these, how many somebody has acknowledged one by one.
+    pub acknowledged: u64,
+    /// Of these, how many are silenced one by one now.
+    pub silenced: u64,
+}
+
+impl AlertGroup {
+    /// A group of which nothing was done one by one.
+    pub fn untouched(
+        kind: AlertKind,
+        province: Option<ProvinceCode>,
+        count: u64,
+        oldest: Option<Timestamp>,
+    ) -> Self {
+        Self { kind, province, count, oldest, acknowledged: 0, silenced: 0 }
+    }
 }
 
 /// What presses in one province now.

@@ -25,6 +25,7 @@ use crate::problem::Problem;
 use crate::quarantine::Quarantine;
 use crate::registrar::Registrar;
 use crate::vault::Opener;
+use crate::views::alarms::Alarms;
 use crate::views::membership::Membership;
 use crate::views::reader::{ViewError, ViewReader};
 use crate::views::rows::CaseRow;
@@ -70,6 +71,8 @@ pub struct Rooms {
     pub streams: Arc<Semaphore>,
     /// Rings when the views have read on.
     pub viewed: Wake,
+    /// What stands now and no event tells.
+    pub alarms: Alarms,
     /// For masks, for a reveal on record, and for looking up by a blind index.
     pub opener: Opener,
     /// Who may sign in to the console.

@@ -2,8 +2,9 @@
 
 use events::case::{CaseEvent, ParkReason, RouteReason};
 use events::envelope::{Event, Recorded};
-use events::vocabulary::{DueDay, Stage};
-use hub::views::rows::{AlertKind, AlertRow, Blame};
+use events::vocabulary::{AlertKind, DueDay, Stage};
+use hub::views::pressing::AlertFilter;
+use hub::views::rows::{AlertRow, Blame};
 use hub_core::case::parts::Decision;
 use hub_core::feedback::feedback;
 
@@ -31,7 +32,7 @@ impl ScriptStage {
         let rules = self.hub.registrar().rules();
         let soon = rules.calendar.due(self.hub.clock.today(), 1).day;
         let views = self.hub.views();
-        let page = views.alerts(None, false, None, ROWS_MAX, self.now(), soon);
+        let page = views.alerts(AlertFilter::default(), None, ROWS_MAX, self.now(), soon);
         let mut rows = page.expect("the alerts can be read").rows;
         rows.sort_by_key(|it| (self.name(it.case), it.position, it.kind));
         let mut lines: Vec<String> = rows.iter().map(|it| self.alert(it)).collect();
@@ -60,6 +61,9 @@ impl ScriptStage {
             AlertKind::NothingCameBack => "nothing came back".to_owned(),
             AlertKind::ConflictingDecision => "a second, different decision".to_owned(),
             AlertKind::Parked => "parked, an operator must look".to_owned(),
+            AlertKind::AdapterSilent | AlertKind::HeldBack | AlertKind::QuarantineFull => {
+                row.kind.to_string()
+            }
         };
         let told = matches!(row.kind, AlertKind::DueSoon);
         let raised =

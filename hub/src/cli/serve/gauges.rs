@@ -8,16 +8,18 @@ use std::time::Duration;
 use events::ids::ProvinceCode;
 use events::province::KeyPurpose;
 use events::subjects;
+use events::vocabulary::AlertKind;
 use jiff::{SignedDuration, Timestamp};
 use metrics::{Label, gauge};
+use tokio::time::Instant;
 use tracing::warn;
 
 use super::House;
+use super::alarms::{self, Attendance, Present};
 use crate::nats::connect::HubConnection;
 use crate::views::reader::ViewError;
 use crate::views::rows::{Pressure, Waited};
 use crate::web::api::health::READY_LAG_MAX;
-use crate::web::api::told::{ALERT_KINDS, alert_code};
 
 /// Pause between two looks. Each reads the open cases' indexes once or twice.
 const TICK: Duration = Duration::from_secs(10);
@@ -34,6 +36,8 @@ type Shown = BTreeMap<(&'static str, Vec<(&'static str, String)>), f64>;
 /// Looks for ever. A look that fails is counted and tried again.
 pub(super) async fn run(house: Arc<House>, broker: HubConnection) {
     let mut shown = Shown::new();
+    let silent_after = Duration::from_secs(house.config.alerts.adapter_silent_after_s);
+    let mut attendance = Attendance::new(silent_after);
     loop {
         let up = *broker.up.borrow();
         gauge!("hub_broker_up").set(flag(up));
@@ -41,7 +45,17 @@ pub(super) async fn run(house: Arc<House>, broker: HubConnection) {
         let own = house.clone();
         let looked = tokio::task::spawn_blocking(move || look(&own, &fetching)).await;
         match looked {
-            Ok(Ok(figures)) => show(&mut shown, figures),
+            Ok(Ok((figures, present))) => {
+                show(&mut shown, figures);
+                let now = house.clock.now();
+                let mut alarms = attendance.silent(up, &present, Instant::now(), now);
+                alarms.extend(alarms::held_back(&house.membership, now));
+                match house.quarantine.full() {
+                    Ok(full) => alarms.extend(alarms::quarantine_full(&full)),
+                    Err(error) => failed(&super::super::output::chain(&error.into())),
+                }
+                house.alarms.set(alarms);
+            }
             Ok(Err(error)) => failed(&super::super::output::chain(&error.into())),
             Err(_) => failed("the look died"),
         }
@@ -103,8 +117,12 @@ fn show(shown: &mut Shown, figures: Figures) {
     }
 }
 
-fn look(house: &House, fetching: &BTreeMap<ProvinceCode, Fetching>) -> Result<Figures, ViewError> {
+fn look(
+    house: &House,
+    fetching: &BTreeMap<ProvinceCode, Fetching>,
+) -> Result<(Figures, Vec<Present>), ViewError> {
     let mut figures = Figures::default();
+    let mut present = Vec::new();
     disks(house, &mut figures);
     let position = house.views.position()?;
     let head = house.readers.read(|log| log.head()).map_err(ViewError::Log)?;
@@ -114,12 +132,12 @@ fn look(house: &House, fetching: &BTreeMap<ProvinceCode, Fetching>) -> Result<Fi
     let soon = house.registrar.rules().calendar.due(today, 1).day;
     let pressures = house.views.pressures(now, today, soon)?;
     // From the first scrape on: an alert can tell 0 from absent.
-    for (_, kind, ..) in ALERT_KINDS {
-        figures.put("hub_alerts", &[("kind", kind), ("province", "")], 0.0);
+    for kind in AlertKind::ALL {
+        figures.put("hub_alerts", &[("kind", kind.code()), ("province", "")], 0.0);
     }
-    for group in house.views.alert_groups(now, today, soon)? {
+    for group in house.alarms.with_alerts(&house.views, now, today, soon)? {
         let province = group.province.map_or_else(String::new, |it| it.to_string());
-        let labels = [("kind", alert_code(group.kind)), ("province", &province)];
+        let labels = [("kind", group.kind.code()), ("province", &province)];
         figures.put("hub_alerts", &labels, group.count as f64);
     }
     let heard: BTreeMap<_, _> =
@@ -144,11 +162,12 @@ fn look(house: &House, fetching: &BTreeMap<ProvinceCode, Fetching>) -> Result<Fi
             heard_at: heard.get(&code).copied().flatten(),
             fetching: fetching.get(&code).copied(),
         };
+        present.extend(one.present(house, now));
         one.put(house, now, &mut figures);
     }
     results(house, now, &mut figures)?;
     strays(house, &mut figures);
-    Ok(figures)
+    Ok((figures, present))
 }
 
 struct OneProvince {
@@ -192,6 +211,15 @@ impl OneProvince {
             let labels = [("province", code.as_str()), ("purpose", name)];
             figures.put("hub_province_keys", &labels, count as f64);
         }
+    }
+
+    /// For the roll of adapters: nobody is missed who was told to stay away.
+    fn present(&self, house: &House, now: Timestamp) -> Option<Present> {
+        let known = house.membership.province(self.code);
+        let away = known.paused || known.maintenance_until(now).is_some();
+        let (code, heard_at) = (self.code, self.heard_at);
+        let fetching = self.fetching.is_some_and(|it| it.now);
+        (self.enrolled && !away).then_some(Present { code, heard_at, fetching })
     }
 
     /// It is there, and what is sent to it is signed for.

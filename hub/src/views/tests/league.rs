@@ -5,15 +5,17 @@ use events::case::{
     ParkReason,
 };
 use events::envelope::Actor;
-use events::vocabulary::{Reason, Stage as Clock};
+use events::vocabulary::{AlertKind, Reason, Stage as Clock};
 use events::work::WorkKind;
 
 use super::stage::*;
-use crate::views::rows::{AlertKind, AlertRow, Blame, ProvinceRow};
+use crate::views::pressing::AlertFilter;
+use crate::views::rows::{AlertRow, Blame, ProvinceRow};
 
 fn alerts(stage: &Stage, kind: Option<AlertKind>, open_only: bool) -> Vec<AlertRow> {
     let soon = stage.now.to_zoned(jiff::tz::TimeZone::UTC).date();
-    stage.then().alerts(kind, open_only, None, 100, stage.now, soon).unwrap().rows
+    let filter = AlertFilter { kind, open_only, province: None };
+    stage.then().alerts(filter, None, 100, stage.now, soon).unwrap().rows
 }
 
 fn of(stage: &Stage, code: u8) -> ProvinceRow {
@@ -119,7 +121,8 @@ fn what_depends_on_the_hour_is_told_when_asked() {
     stage.submitted(1, "2026-03-04").submitted(2, "2026-03-09").given(1, forwarded(1, 1));
     let told = |stage: &Stage, now: &str, soon: &str, kind| {
         let now = now.parse().unwrap();
-        let page = stage.then().alerts(Some(kind), true, None, 10, now, day(soon)).unwrap();
+        let filter = AlertFilter { kind: Some(kind), open_only: true, province: None };
+        let page = stage.then().alerts(filter, None, 10, now, day(soon)).unwrap();
         page.rows.iter().map(|it| it.case).collect::<Vec<_>>()
     };
     let silent = |stage: &Stage, now| told(stage, now, "2026-03-03", AlertKind::NothingCameBack);

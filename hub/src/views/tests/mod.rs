@@ -1,5 +1,6 @@
 //! What the views must say, given a story. Each test tells events to a log and asks the reader.
 
+mod acts;
 mod durability;
 mod laws;
 mod league;

@@ -4,13 +4,15 @@ use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
+use events::vocabulary::AlertKind;
 use serde::Deserialize;
 
-use super::told::{ALERT_KINDS, Alert, PageOf};
+use super::told::{Alert, PageOf};
 use super::{query, rows, word};
 use crate::problem::Problem;
+use crate::views::pressing::AlertFilter;
 use crate::views::reader::Page;
-use crate::views::rows::{AlertKind, AlertRow};
+use crate::views::rows::AlertRow;
 use crate::web::Rooms;
 
 /// What a list is narrowed to.
@@ -30,8 +32,7 @@ pub(crate) async fn list(
 ) -> Result<Json<PageOf<Alert>>, Problem> {
     rooms.overseer(&headers)?;
     let asked = query(given)?;
-    let of = |code: &str| ALERT_KINDS.iter().find(|it| it.1 == code).map(|it| it.0);
-    let kind = word(asked.kind.as_deref(), "kind", of)?;
+    let kind = word(asked.kind.as_deref(), "kind", AlertKind::of)?;
     let open_only = asked.open.unwrap_or(false);
     let page = page(&rooms, kind, open_only, asked.after, rows(asked.limit)).await?;
     let now = rooms.clock.now();
@@ -51,9 +52,17 @@ pub(crate) async fn page(
     after: Option<u64>,
     count_max: usize,
 ) -> Result<Page<AlertRow>, Problem> {
+    narrowed(rooms, AlertFilter { kind, province: None, open_only }, after, count_max).await
+}
+
+/// The same, of one province if wanted.
+pub(crate) async fn narrowed(
+    rooms: &Rooms,
+    filter: AlertFilter,
+    after: Option<u64>,
+    count_max: usize,
+) -> Result<Page<AlertRow>, Problem> {
     let now = rooms.clock.now();
     let next_working_day = rooms.registrar.rules().calendar.due(rooms.clock.today(), 1).day;
-    rooms
-        .aside(move |views| views.alerts(kind, open_only, after, count_max, now, next_working_day))
-        .await
+    rooms.aside(move |views| views.alerts(filter, after, count_max, now, next_working_day)).await
 }

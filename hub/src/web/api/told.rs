@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::views::rows::{AlertKind, AlertRow, Blame, CaseRow, ProvinceRow};
+use crate::views::rows::{AlertRow, Blame, CaseRow, ProvinceRow};
 
 /// One page of a list.
 #[derive(Debug, Serialize)]
@@ -155,7 +155,7 @@ impl From<AlertRow> for Alert {
     fn from(it: AlertRow) -> Self {
         Self {
             position: it.position.0,
-            kind: alert_code(it.kind),
+            kind: it.kind.code(),
             case_id: it.case,
             case_number: it.number,
             province: it.province,
@@ -167,25 +167,6 @@ impl From<AlertRow> for Alert {
             maintenance_until: None,
         }
     }
-}
-
-/// Every kind with its code, its word in Chinese and in English.
-#[rustfmt::skip] // a table
-pub const ALERT_KINDS: [(AlertKind, &str, &str, &str); 9] = [
-    (AlertKind::DueSoon,             "due-soon",             "即将到期",         "due soon"),
-    (AlertKind::AcceptanceOverdue,   "acceptance-overdue",   "受理超期",         "acceptance overdue"),
-    (AlertKind::CompletionOverdue,   "completion-overdue",   "办结超期",         "completion overdue"),
-    (AlertKind::Urged,               "urged",                "催办",             "urged"),
-    (AlertKind::SeriouslyOverdue,    "seriously-overdue",    "严重超期",         "seriously overdue"),
-    (AlertKind::DeemedAccepted,      "deemed-accepted",      "视为受理",         "deemed accepted"),
-    (AlertKind::NothingCameBack,     "nothing-came-back",    "省级未签收",       "nothing came back"),
-    (AlertKind::ConflictingDecision, "conflicting-decision", "决定前后矛盾",     "conflicting decision"),
-    (AlertKind::Parked,              "parked",               "暂停转办",         "parked"),
-];
-
-/// The stable code.
-pub fn alert_code(kind: AlertKind) -> &'static str {
-    ALERT_KINDS.iter().find(|it| it.0 == kind).map_or("", |it| it.1)
 }
 
 /// The stable code of where the time went.

@@ -1,58 +1,44 @@
 //! Alerts: the ladder with its counts, then groups by cause and province, then one by one. Never a storm.
+//!
+//! A cause and a province in the address choose a group, a case an alert: then it can be acted on.
 
 use askama::Template;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Query, State};
 use axum::response::Response;
 use events::ids::ProvinceCode;
+use events::vocabulary::{AlertKind, Stage};
 use serde::Deserialize;
 
-use super::overview::{kind_name, mark};
+use super::alert_messages::{Message, messages};
+use super::alert_words::AlertWords;
+use super::overview::mark;
 use super::shell::{Shell, shanghai, told};
 use super::tiles::{self, grouped};
-use super::words::words;
-use super::{Visitor, visitor::encoded};
+use super::{May, Visitor, visitor::encoded};
+use crate::accounts::{Account, Role};
 use crate::problem::Problem;
-use crate::views::rows::{AlertGroup, AlertKind, AlertRow};
+use crate::views::acts::{Acts, GroupOf};
+use crate::views::pressing::AlertFilter;
+use crate::views::rows::{AlertGroup, AlertRow};
 use crate::web::Rooms;
-use crate::web::api::alerts::page;
-use crate::web::api::told::{ALERT_KINDS, blame_code};
-use crate::words::Language;
+use crate::web::api::alerts::narrowed;
+use crate::web::api::told::blame_code;
+use crate::words::{Language, alert};
 
 /// Rows on a page.
 const ROWS: usize = 100;
-
-words! { AlertWords:
-    title: "预警", "Alerts";
-    ladder: "时限阶梯", "The ladder";
-    groups: "按事由和省份", "By cause and province";
-    one_by_one: "逐件", "One by one";
-    what: "事由", "what";
-    province: "省份", "province";
-    count: "件数", "cases";
-    case: "办件号", "case";
-    due: "期限", "due";
-    since: "起于", "since";
-    state: "状态", "state";
-    standing: "仍存在", "standing";
-    over: "已解除", "over";
-    who: "时间耗在", "time went to";
-    none: "没有预警", "no alerts";
-    next: "下一页", "next page";
-    all: "全部", "all";
-    open_only: "仅未解除", "standing only";
-    blame_hub: "枢纽", "hub";
-    blame_transit: "传输", "transit";
-    blame_adapter: "适配器", "adapter";
-    blame_desk: "省级经办", "desk";
-    blame_applicant: "申请人", "applicant";
-}
+/// In the address: no province.
+const NONE: &str = "none";
 
 /// What the address asks for.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Asked {
     kind: String,
+    province: String,
+    case: String,
+    stage: String,
     all: String,
     after: String,
 }
@@ -68,19 +54,36 @@ struct Group {
     mark: &'static str,
     name: &'static str,
     province: &'static str,
+    here: String,
     count: String,
     oldest: String,
+    acts: String,
 }
 
 struct Row {
     mark: &'static str,
     name: &'static str,
     number: String,
+    here: String,
     province: &'static str,
     due: String,
     since: String,
     state: &'static str,
     who: &'static str,
+    acts: String,
+}
+
+/// What can be acted on now.
+struct Chosen {
+    title: String,
+    acts: String,
+    silenced: bool,
+    explainable: bool,
+    kind: &'static str,
+    province: String,
+    case: String,
+    stage: String,
+    people: Vec<(String, String)>,
 }
 
 #[derive(Template)]
@@ -90,14 +93,18 @@ struct Alerts {
     words: &'static AlertWords,
     ladder: Vec<Step>,
     groups: Vec<Group>,
+    chosen: Option<Chosen>,
     rows: Vec<Row>,
     next: Option<String>,
     all: bool,
-    kind: String,
+    here: String,
+    narrowed: bool,
+    messages: Vec<Message>,
+    hours: &'static [u32],
 }
 
-/// The ladder of an unanswered case, bottom to top, and the alarm of silence.
-const LADDER: [AlertKind; 7] = [
+/// The ladder of an unanswered case, bottom to top, and the alarms of silence.
+const LADDER: [AlertKind; 8] = [
     AlertKind::DueSoon,
     AlertKind::AcceptanceOverdue,
     AlertKind::CompletionOverdue,
@@ -105,7 +112,48 @@ const LADDER: [AlertKind; 7] = [
     AlertKind::SeriouslyOverdue,
     AlertKind::DeemedAccepted,
     AlertKind::NothingCameBack,
+    AlertKind::AdapterSilent,
 ];
+
+/// A cause and a province, from an address or a form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) kind: AlertKind,
+    pub(super) province: Option<ProvinceCode>,
+}
+
+impl Place {
+    /// Nothing, if no province is named.
+    pub(super) fn read(kind: AlertKind, province: &str) -> Result<Option<Self>, Problem> {
+        let province = match province {
+            "" => return Ok(None),
+            NONE => None,
+            code => Some(code.parse().map_err(|_| Problem::at("unknown-value", "/province"))?),
+        };
+        Ok(Some(Self { kind, province }))
+    }
+
+    fn code(self) -> String {
+        self.province.map_or_else(|| NONE.to_owned(), |it| it.to_string())
+    }
+
+    pub(super) fn address(self) -> String {
+        format!("/alerts?kind={}&province={}", self.kind.code(), self.code())
+    }
+
+    fn state(self, states: &[GroupOf]) -> Acts {
+        let found = states.iter().find(|it| (it.kind, it.province) == (self.kind, self.province));
+        found.map(|it| it.state.acts.clone()).unwrap_or_default()
+    }
+}
+
+/// A clock, from an address or a form; none is none.
+pub(super) fn stage(given: &str) -> Result<Option<Stage>, Problem> {
+    match given {
+        "" => Ok(None),
+        code => Stage::of(code).map(Some).ok_or_else(|| Problem::at("unknown-value", "/stage")),
+    }
+}
 
 pub(super) async fn show(
     State(rooms): State<Rooms>,
@@ -124,47 +172,60 @@ async fn shown(
     let Query(asked) = given.map_err(|_| bad("query"))?;
     let kind = match asked.kind.as_str() {
         "" => None,
-        code => {
-            let row = ALERT_KINDS.iter().find(|it| it.1 == code);
-            Some(row.ok_or_else(|| bad("kind"))?.0)
-        }
+        code => Some(AlertKind::of(code).ok_or_else(|| bad("kind"))?),
     };
-    let all = !asked.all.is_empty();
     let after = match asked.after.as_str() {
         "" => None,
         it => Some(it.parse().map_err(|_| bad("after"))?),
     };
-    let language = visitor.language;
-    let words = AlertWords::of(language);
-    let listed = page(rooms, kind, !all, after, ROWS).await?;
-    let mut groups = groups(rooms).await?;
-    groups.retain(|it| visitor.sees().shows(it.province));
-    let address = |after: u64| {
-        let all = if all { "&all=yes" } else { "" };
-        format!("/alerts?kind={}{all}&after={after}", encoded(&asked.kind))
+    let place = match kind {
+        Some(kind) => Place::read(kind, &asked.province)?,
+        None => None,
     };
+    if place.is_some_and(|it| !visitor.sees().shows(it.province)) {
+        return Err(Problem::new("forbidden"));
+    }
+    let all = !asked.all.is_empty();
+    let province = visitor.sees().province().or(place.and_then(|it| it.province));
+    let filter = AlertFilter { kind, province, open_only: !all };
+    let listed = narrowed(rooms, filter, after, ROWS).await?;
+    let (mut groups, states) = standing(rooms).await?;
+    groups.retain(|it| visitor.sees().shows(it.province));
+    let seen = Seen { visitor, words: AlertWords::of(visitor.language), now: rooms.clock.now() };
+    let chosen = match place {
+        Some(place) => Some(chosen(rooms, &seen, place, &asked, &groups, &states).await?),
+        None => None,
+    };
+    let here = match place {
+        Some(place) => place.address(),
+        None => format!("/alerts?kind={}", encoded(&asked.kind)),
+    };
+    let more = if all { "&all=yes" } else { "" };
     Ok(Alerts {
         shell: Shell::of(rooms, visitor).await?,
-        words,
-        ladder: LADDER.iter().map(|it| step(*it, &groups, language)).collect(),
-        groups: groups.iter().map(|it| group(it, language)).collect(),
-        rows: listed
-            .rows
-            .iter()
-            .filter(|it| visitor.sees().shows(it.province))
-            .map(|it| row(it, words, language))
-            .collect(),
-        next: listed.next.map(address),
+        words: seen.words,
+        ladder: LADDER.iter().map(|it| step(*it, &groups, visitor.language)).collect(),
+        groups: groups.iter().map(|it| seen.group(it, &states)).collect(),
+        chosen,
+        rows: listed.rows.iter().map(|it| seen.row(it)).collect(),
+        next: listed.next.map(|it| format!("{here}{more}&after={it}")),
         all,
-        kind: asked.kind,
+        narrowed: kind.is_some(),
+        here,
+        messages: messages(rooms, &seen).await?,
+        hours: super::alert_deeds::HOURS,
     })
 }
 
-/// Every standing alert, counted by cause and province, the gravest first.
-async fn groups(rooms: &Rooms) -> Result<Vec<AlertGroup>, Problem> {
+/// Every standing alert, counted by cause and province, the gravest first; and what was done about them.
+async fn standing(rooms: &Rooms) -> Result<(Vec<AlertGroup>, Vec<GroupOf>), Problem> {
     let (now, today) = (rooms.clock.now(), rooms.clock.today());
     let soon = rooms.registrar.rules().calendar.due(today, 1).day;
-    let mut groups = rooms.aside(move |views| views.alert_groups(now, today, soon)).await?;
+    let alarms = rooms.alarms.clone();
+    let ask = move |views: &crate::views::reader::ViewReader| {
+        Ok((alarms.with_alerts(views, now, today, soon)?, views.alert_states()?))
+    };
+    let (mut groups, states) = rooms.aside(ask).await?;
     let rank = |it: &AlertGroup| match mark(it.kind) {
         "grave" => 0,
         "late" => 1,
@@ -172,49 +233,147 @@ async fn groups(rooms: &Rooms) -> Result<Vec<AlertGroup>, Problem> {
         _ => 3,
     };
     groups.sort_by_key(|it| (rank(it), std::cmp::Reverse(it.count)));
-    Ok(groups)
+    Ok((groups, states))
 }
 
 fn step(kind: AlertKind, groups: &[AlertGroup], language: Language) -> Step {
     let count: u64 = groups.iter().filter(|it| it.kind == kind).map(|it| it.count).sum();
-    Step {
-        kind: mark(kind),
-        code: ALERT_KINDS.iter().find(|it| it.0 == kind).map_or("", |it| it.1),
-        name: kind_name(kind, language),
-        count: grouped(count),
+    let (code, name) = (kind.code(), alert(kind, language));
+    Step { kind: mark(kind), code, name, count: grouped(count) }
+}
+
+/// The group or alert that the address chooses, for whoever may act.
+async fn chosen(
+    rooms: &Rooms,
+    seen: &Seen<'_>,
+    place: Place,
+    asked: &Asked,
+    groups: &[AlertGroup],
+    states: &[GroupOf],
+) -> Result<Chosen, Problem> {
+    let stage = stage(&asked.stage)?;
+    let (title, acts) = if asked.case.is_empty() {
+        let group = groups.iter().find(|it| (it.kind, it.province) == (place.kind, place.province));
+        let oldest = group.and_then(|it| it.oldest);
+        let acts = place.state(states).current(place.kind, oldest, seen.now);
+        (format!("{} · {}", seen.alert(place.kind), seen.name(place.province)), acts)
+    } else {
+        let row = rooms.case(&asked.case).await?;
+        if !seen.visitor.sees().shows(row.province) {
+            return Err(Problem::new("unknown-case"));
+        }
+        let found = rooms.aside(move |views| views.alert(row.case, place.kind, stage)).await?;
+        let acts = found.map(|it| it.acts).unwrap_or_default();
+        (format!("{} · {}", seen.alert(place.kind), row.number), acts)
+    };
+    Ok(Chosen {
+        title,
+        silenced: acts.silence(seen.now).is_some(),
+        acts: seen.acts(&acts, None),
+        explainable: super::alert_deeds::clock_of(place.kind, stage).is_some(),
+        kind: place.kind.code(),
+        province: place.code(),
+        case: asked.case.clone(),
+        stage: asked.stage.clone(),
+        people: if May::OPERATOR.has(seen.visitor.is()) { people(rooms).await? } else { vec![] },
+    })
+}
+
+/// Whom an alert can be given to.
+async fn people(rooms: &Rooms) -> Result<Vec<(String, String)>, Problem> {
+    let accounts = rooms.accounts.clone();
+    let all = tokio::task::spawn_blocking(move || accounts.list()).await;
+    let all = all.map_err(|_| Problem::new("internal"))?;
+    let all = all.map_err(|it| crate::web::acting::store_failed(&it))?;
+    let named = |it: Account| (it.name, it.display);
+    Ok(all.into_iter().filter(may_look_after).map(named).collect())
+}
+
+/// Whoever sees alerts and is let in.
+pub(super) fn may_look_after(account: &Account) -> bool {
+    !account.disabled && !matches!(account.role, Role::Admin)
+}
+
+/// Who looks, in which words, and when.
+pub(super) struct Seen<'a> {
+    pub(super) visitor: &'a Visitor,
+    pub(super) words: &'static AlertWords,
+    now: jiff::Timestamp,
+}
+
+impl Seen<'_> {
+    pub(super) fn name(&self, code: Option<ProvinceCode>) -> &'static str {
+        code.map_or("–", |it| tiles::name(it, self.visitor.language))
     }
-}
 
-fn name(code: Option<ProvinceCode>, language: Language) -> &'static str {
-    code.map_or("–", |it| tiles::name(it, language))
-}
-
-fn group(it: &AlertGroup, language: Language) -> Group {
-    Group {
-        mark: mark(it.kind),
-        name: kind_name(it.kind, language),
-        province: name(it.province, language),
-        count: grouped(it.count),
-        oldest: it.oldest.map_or_else(|| "–".to_owned(), shanghai),
+    pub(super) fn alert(&self, kind: AlertKind) -> &'static str {
+        alert(kind, self.visitor.language)
     }
-}
 
-fn row(it: &AlertRow, words: &'static AlertWords, language: Language) -> Row {
-    Row {
-        mark: mark(it.kind),
-        name: kind_name(it.kind, language),
-        number: it.number.to_string(),
-        province: name(it.province, language),
-        due: it.due.map_or_else(|| "–".to_owned(), |it| it.to_string()),
-        since: shanghai(it.raised_at),
-        state: if it.ended_at.is_some() { words.over } else { words.standing },
-        who: match it.blame.map(blame_code) {
-            Some("hub") => words.blame_hub,
-            Some("transit") => words.blame_transit,
-            Some("adapter") => words.blame_adapter,
-            Some("desk") => words.blame_desk,
-            Some(_) => words.blame_applicant,
-            None => "–",
-        },
+    /// What was done, in words; of a group also how much of it was done one by one.
+    fn acts(&self, acts: &Acts, group: Option<&AlertGroup>) -> String {
+        let words = self.words;
+        let mut told = Vec::new();
+        if let Some(it) = acts.silence(self.now) {
+            let until = shanghai(it.until);
+            told.push(format!("{} {until}（{}，{}）", words.silent_until, it.by, it.reason));
+        }
+        if let Some(it) = &acts.acknowledged {
+            told.push(format!("{} {}（{}）", words.acknowledged, it.by, it.note));
+        }
+        if let Some(it) = &acts.assigned {
+            told.push(format!("{} {}", words.assigned, it.to));
+        }
+        if let Some(it) = group.filter(|it| it.acknowledged > 0) {
+            told.push(format!("{} {}", words.one_acknowledged, it.acknowledged));
+        }
+        if let Some(it) = group.filter(|it| it.silenced > 0) {
+            told.push(format!("{} {}", words.one_silenced, it.silenced));
+        }
+        told.join("；")
+    }
+
+    fn group(&self, it: &AlertGroup, states: &[GroupOf]) -> Group {
+        let place = Place { kind: it.kind, province: it.province };
+        let acts = place.state(states).current(it.kind, it.oldest, self.now);
+        Group {
+            mark: mark(it.kind),
+            name: self.alert(it.kind),
+            province: self.name(it.province),
+            here: place.address(),
+            count: grouped(it.count),
+            oldest: it.oldest.map_or_else(|| "–".to_owned(), shanghai),
+            acts: self.acts(&acts, Some(it)),
+        }
+    }
+
+    fn row(&self, it: &AlertRow) -> Row {
+        let words = self.words;
+        let told = matches!(it.kind, AlertKind::DueSoon | AlertKind::NothingCameBack);
+        let here = Place { kind: it.kind, province: it.province }.address();
+        let stage = it.stage.map_or_else(String::new, |it| format!("&stage={it}"));
+        Row {
+            mark: mark(it.kind),
+            name: self.alert(it.kind),
+            here: if told || it.ended_at.is_some() {
+                String::new()
+            } else {
+                format!("{here}&case={}{stage}", it.number)
+            },
+            number: it.number.to_string(),
+            province: self.name(it.province),
+            due: it.due.map_or_else(|| "–".to_owned(), |it| it.to_string()),
+            since: shanghai(it.raised_at),
+            state: if it.ended_at.is_some() { words.over } else { words.standing },
+            who: match it.blame.map(blame_code) {
+                Some("hub") => words.blame_hub,
+                Some("transit") => words.blame_transit,
+                Some("adapter") => words.blame_adapter,
+                Some("desk") => words.blame_desk,
+                Some(_) => words.blame_applicant,
+                None => "–",
+            },
+            acts: self.acts(&it.acts, None),
+        }
     }
 }

@@ -1,6 +1,9 @@
 //! THE CONSOLE: the table of its pages and who may see each. One door in front of all; a page not in the table does not exist.
 
 mod account;
+mod alert_deeds;
+mod alert_messages;
+mod alert_words;
 mod alerts;
 mod case;
 mod cases;
@@ -95,6 +98,7 @@ pub const PAGES: &[Page] = &[
     page("get",  "/provinces/{province}", READERS.or(May::PROVINCE)),
     page("post", "/provinces/{province}", May::OPERATOR),
     page("get",  "/alerts",               READERS.or(May::PROVINCE)),
+    page("post", "/alerts",               May::OPERATOR),
     page("get",  "/find",                 May::OPERATOR.or(May::HOTLINE)),
     page("post", "/find",                 May::OPERATOR.or(May::HOTLINE)),
     page("get",  "/live",                 May::SIGNED_IN.or(May::GUEST)),
@@ -124,7 +128,7 @@ pub fn router(rooms: Rooms) -> Router {
         .route("/cases/{case}/deed", post(deeds::act))
         .route("/provinces", get(provinces::list))
         .route("/provinces/{province}", get(provinces::one).post(provinces::act))
-        .route("/alerts", get(alerts::show))
+        .route("/alerts", get(alerts::show).post(alert_deeds::act))
         .route("/find", get(find::show).post(find::find))
         .route("/live", get(live::open))
         .route("/people", get(people::show).post(people::put))

@@ -3,17 +3,18 @@
 use askama::Template;
 use axum::extract::{Extension, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
+use events::vocabulary::AlertKind;
 
 use super::shell::{Shell, shanghai, told};
 use super::tiles::{self, Drawn, Tile, grouped};
 use super::words::words;
 use super::{May, Seen, Visitor};
 use crate::problem::Problem;
-use crate::views::rows::{AlertKind, AlertRow, Pressure};
+use crate::views::rows::{AlertRow, Pressure};
 use crate::web::Rooms;
-use crate::web::api::told::{ALERT_KINDS, Province};
+use crate::web::api::told::Province;
 use crate::web::api::{alerts, provinces};
-use crate::words::Language;
+use crate::words::{Language, alert};
 
 /// How many alerts are looked at; those of one kind and province are one line.
 const ALERTS_LOOKED_AT: usize = 200;
@@ -184,7 +185,7 @@ fn line(it: &AlertRow, more: usize, words: &OverviewWords, language: Language) -
     let due = it.due.map(|it| format!("{} {it}", words.due));
     Line {
         mark: mark(it.kind),
-        kind: kind_name(it.kind, language),
+        kind: alert(it.kind, language),
         number: it.number.to_string(),
         under: format!("{province}{more}"),
         when: due.unwrap_or_else(|| shanghai(it.raised_at)),
@@ -202,12 +203,7 @@ pub(super) fn mark(kind: AlertKind) -> &'static str {
         AlertKind::SeriouslyOverdue
         | AlertKind::DeemedAccepted
         | AlertKind::ConflictingDecision => "grave",
-        AlertKind::Parked => "pause",
+        AlertKind::AdapterSilent | AlertKind::QuarantineFull => "late",
+        AlertKind::Parked | AlertKind::HeldBack => "pause",
     }
-}
-
-/// The alert's word.
-pub(super) fn kind_name(kind: AlertKind, language: Language) -> &'static str {
-    let row = ALERT_KINDS.iter().find(|it| it.0 == kind);
-    row.map_or("", |it| if language == Language::Chinese { it.2 } else { it.3 })
 }

@@ -1,0 +1,3 @@
+//! WHO IS TOLD. People hear of alerts that stand, in groups and seldom.
+
+pub mod config;
