@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::case::event_enum;
-use crate::ids::CaseId;
+use crate::ids::{CaseId, ProvinceCode};
 use alerts::{
     AlertMessageDelivered, AlertMessageGivenUp, AlertMessagePlanned, AlertsAcknowledged,
     AlertsAssigned, AlertsSilenced, AlertsUnsilenced,
@@ -90,6 +90,26 @@ pub struct OperatorActed {
     pub target: String,
 }
 
+/// A statistical report was issued: the same figures can be computed again from the same positions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatisticsIssued {
+    /// `monthly`, `quarterly`, `ledger` or `publicity`.
+    pub kind: String,
+    /// Of which time, e.g. `2026-11` or `2026-Q4`.
+    pub period: String,
+    /// Of one province only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub province: Option<ProvinceCode>,
+    /// The revision of the definitions that the figures follow.
+    pub revision: u32,
+    /// Computed from the log up to here.
+    pub position: u64,
+    /// SHA-256 of the report as comma-separated values, hexadecimal.
+    pub csv_sha256: String,
+    /// Who.
+    pub operator: String,
+}
+
 event_enum! {
     /// What happens to the log itself.
     KeepingEvent {
@@ -108,5 +128,6 @@ event_enum! {
         AlertMessagePlanned = "keeping.alert-message-planned.v1",
         AlertMessageDelivered = "keeping.alert-message-delivered.v1",
         AlertMessageGivenUp = "keeping.alert-message-given-up.v1",
+        StatisticsIssued = "keeping.statistics-issued.v1",
     }
 }

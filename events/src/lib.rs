@@ -8,7 +8,7 @@
 //!    [`feedback`]: what a national system is told in the end.
 //!    [`reconcile`]: how both compare what they hold.
 //! 4. [`province`], [`reference`], [`keeping`]: membership, published rules, the log itself.
-//!    [`enrolment`]: how a province joins on paper.
+//!    [`enrolment`]: how a province joins on paper. [`publicity`]: what it did to make the service known.
 //! 5. [`envelope`]: an event as it is proposed and as the log holds it.
 //! 6. [`wire`]: CloudEvents JSON in and out. [`subjects`]: every NATS name, once.
 //! 7. [`proof`]: the chain, the signatures, the seals; [`personal`]: what must not stand in clear.
@@ -28,6 +28,7 @@ pub mod keeping;
 pub mod personal;
 pub mod proof;
 pub mod province;
+pub mod publicity;
 pub mod reconcile;
 pub mod reference;
 pub mod report;

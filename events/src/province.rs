@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::case::event_enum;
+use crate::publicity::Statement;
 
 /// A province joined.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,6 +105,16 @@ pub struct ProvinceLeft {
     pub reason: String,
 }
 
+/// The province told what it did to make the service known (宣传推广工作统计表). For one month the
+/// latest counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublicityStated {
+    /// Who: an account of the console, or the adapter's version.
+    pub by: String,
+    /// The table.
+    pub statement: Statement,
+}
+
 event_enum! {
     /// What can happen to a province's membership and keys.
     ProvinceEvent {
@@ -116,5 +127,6 @@ event_enum! {
         KeyRevoked = "province.key-revoked.v1",
         KeyExpirySet = "province.key-expiry-set.v1",
         ProvinceLeft = "province.left.v1",
+        PublicityStated = "province.publicity-stated.v1",
     }
 }

@@ -233,11 +233,33 @@ const ALERTS: &[(&str, &str, &str)] = &[
     ),
 ];
 
+/// What came with the statistics: `tests/golden/v1-statistics.jsonl`.
+const STATISTICS: &[(&str, &str, &str)] = &[
+    EVENTS[0],
+    ("province-22", "province.enrolled.v1", r#"{"operator":"li"}"#),
+    (
+        "province-22",
+        "province.publicity-stated.v1",
+        r#"{"by":"li","statement":{"month":"2026-02","rows":[{"first":1,"second":0,"text":"吉交运〔2026〕1号"},{"first":2,"second":180,"text":""},{"first":1,"second":40,"text":""},{"first":3,"second":1200,"text":"=窗口"},{"first":310,"second":9800,"text":""},{"first":4,"second":96,"text":""},{"first":1,"second":25,"text":""},{"first":3,"second":17,"text":""}],"carriers_told_share":9550,"knowledge_base":true}}"#,
+    ),
+    (
+        "keeping",
+        "keeping.statistics-issued.v1",
+        r#"{"kind":"publicity","period":"2026-02","revision":1,"position":3,"csv_sha256":"DIGEST","operator":"li"}"#,
+    ),
+    (
+        "keeping",
+        "keeping.statistics-issued.v1",
+        r#"{"kind":"monthly","period":"2026-Q1","province":"22","revision":1,"position":4,"csv_sha256":"DIGEST","operator":"li"}"#,
+    ),
+];
+
 fn main() -> anyhow::Result<()> {
     let target = std::env::args().nth(1).unwrap_or_else(|| "tests/golden/v1.jsonl".to_owned());
     let events = match &target {
         it if it.contains("membership") => MEMBERSHIP,
         it if it.contains("alerts") => ALERTS,
+        it if it.contains("statistics") => STATISTICS,
         _ => EVENTS,
     };
     let mut log = MemoryLog::new(ORIGIN);

@@ -8,12 +8,12 @@
 //! 8  cli
 //! 7  config
 //! 6  web  intake  router  deadline_watch  audit  notices
-//! 5  enrolment
+//! 5  enrolment  statistics
 //! 4  answers
 //! 3  registrar  views
 //! 2  log  vault  quarantine  accounts  nats  reference
 //! 2  strict_json
-//! 1  clock  wake  listen  callers  telemetry  signer  words
+//! 1  clock  wake  listen  callers  telemetry  signer  words  sheet
 //! 0  problem
 //! ```
 
@@ -36,7 +36,9 @@ pub mod quarantine;
 pub mod reference;
 pub mod registrar;
 pub mod router;
+pub mod sheet;
 pub mod signer;
+pub mod statistics;
 pub mod strict_json;
 pub mod telemetry;
 pub mod vault;

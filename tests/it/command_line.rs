@@ -12,7 +12,7 @@ use hub::vault::{Vault, VaultConfig};
 use serde_json::Value;
 use tests::program::{HubFolder, TOLD_START, command, hub, run_with};
 
-const COMMANDS: [&[&str]; 20] = [
+const COMMANDS: [&[&str]; 27] = [
     &[],
     &["serve"],
     &["demo"],
@@ -22,6 +22,13 @@ const COMMANDS: [&[&str]; 20] = [
     &["export"],
     &["backup"],
     &["show"],
+    &["report"],
+    &["report", "monthly"],
+    &["report", "quarterly"],
+    &["report", "ledger"],
+    &["report", "publicity"],
+    &["report", "list"],
+    &["report", "rerun"],
     &["province"],
     &["province", "enroll"],
     &["province", "pause"],

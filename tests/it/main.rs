@@ -24,6 +24,7 @@ mod office_pull;
 mod python_adapter;
 mod reconcile;
 mod replay;
+mod reports;
 mod running_hub;
 mod sabotage;
 mod schemas;

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use events::province::{
     AdapterCertified, KeyExpirySet, KeyPurpose, KeyRegistered, KeyRevoked, MaintenanceDeclared,
     ProvinceEnrolled, ProvinceEvent, ProvinceLeft, ProvincePaused, ProvinceResumed,
+    PublicityStated,
 };
+use events::publicity::{Month, Statement};
 use jiff::Timestamp;
 
 use crate::refusal::Refusal;
@@ -14,6 +16,9 @@ use crate::refusal::Refusal;
 const ADAPTER_CHARACTERS_MAX: usize = 64;
 /// How long a key's name may be.
 const KEY_ID_CHARACTERS_MAX: usize = 64;
+
+/// Of how many months a province's publicity is remembered here.
+const PUBLICITY_MONTHS_KEPT: usize = 3;
 
 /// A province as its story tells it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -36,6 +41,9 @@ pub struct Province {
     pub maintenance: Vec<MaintenanceDeclared>,
     /// Which versions of its adapter passed the conformance kit, each with its latest certificate.
     pub certified: BTreeMap<String, AdapterCertified>,
+    /// What it did to make the service known, by month: the latest word of each
+    /// of the latest months. For recognising what is said again; the statistics read the log.
+    pub publicity: BTreeMap<Month, Statement>,
 }
 
 /// What somebody wants recorded about a province.
@@ -60,6 +68,8 @@ pub enum ProvinceCommand {
     Leave { operator: String, reason: String },
     /// A version of its adapter passed the kit. The same again: nothing new.
     Certify(AdapterCertified),
+    /// Tell what was done to make the service known. The same again: nothing new.
+    StatePublicity(PublicityStated),
 }
 
 impl Province {
@@ -122,6 +132,7 @@ pub fn decide(state: &Province, command: &ProvinceCommand) -> Result<Vec<Provinc
             vec![ProvinceLeft { operator, reason }.into()]
         }
         ProvinceCommand::Certify(certified) => certify(state, certified)?,
+        ProvinceCommand::StatePublicity(it) => state_publicity(state, it)?,
     })
 }
 
@@ -134,6 +145,14 @@ fn certify(state: &Province, it: &AdapterCertified) -> Result<Vec<ProvinceEvent>
     let known = state.certified.get(&it.adapter_version);
     let older = known.is_some_and(|known| known.expires_at >= it.expires_at);
     Ok(if older { vec![] } else { vec![it.clone().into()] })
+}
+
+fn state_publicity(state: &Province, it: &PublicityStated) -> Result<Vec<ProvinceEvent>, Refusal> {
+    if it.statement.flaw().is_some() {
+        return Err(Refusal::OutOfBounds { field: "statement" });
+    }
+    let known = state.publicity.get(&it.statement.month);
+    Ok(if known == Some(&it.statement) { vec![] } else { vec![it.clone().into()] })
 }
 
 fn declare(state: &Province, absence: &MaintenanceDeclared) -> Result<Vec<ProvinceEvent>, Refusal> {
@@ -199,6 +218,12 @@ pub fn evolve(mut state: Province, event: &ProvinceEvent) -> Province {
         ProvinceEvent::KeyRevoked(revoked) => end_key(&mut state, &revoked.key_id),
         ProvinceEvent::KeyExpirySet(set) => {
             state.expiries.insert(set.key_id.clone(), set.until);
+        }
+        ProvinceEvent::PublicityStated(it) => {
+            state.publicity.insert(it.statement.month, it.statement.clone());
+            if state.publicity.len() > PUBLICITY_MONTHS_KEPT {
+                state.publicity.pop_first();
+            }
         }
         ProvinceEvent::ProvinceLeft(_) => {
             for key_id in std::mem::take(&mut state.key_order) {

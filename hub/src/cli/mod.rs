@@ -15,6 +15,7 @@ mod nats;
 mod output;
 mod province;
 mod remote;
+mod report;
 mod serve;
 mod show;
 mod small_file;
@@ -57,6 +58,9 @@ enum Command {
     Export(audit::ExportArguments),
     /// Copy the log while it is in use, and verify the copy.
     Backup(audit::BackupArguments),
+    /// Statistics from a log: monthly return, quarterly evaluation, problem ledger, publicity.
+    #[command(subcommand)]
+    Report(report::ReportCommands),
     /// Tell the story of one case.
     Show(show::ShowArguments),
     /// Enrol, pause, resume and list provinces.
@@ -121,6 +125,7 @@ fn run(arguments: Arguments) -> anyhow::Result<Verdict> {
         Command::RebuildViews(it) => audit::rebuild(&config, it),
         Command::Export(it) => audit::export(&config, it),
         Command::Backup(it) => audit::backup(&config, it),
+        Command::Report(it) => report::run(&config, it),
         Command::Show(it) => show::run(&config, it),
         Command::Province(it) => province::run(&config, it),
         Command::Account(it) => account::run(&config, it),

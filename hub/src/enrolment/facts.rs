@@ -155,7 +155,8 @@ fn note(
         ProvinceEvent::ProvinceEnrolled(_)
         | ProvinceEvent::ProvincePaused(_)
         | ProvinceEvent::ProvinceResumed(_)
-        | ProvinceEvent::MaintenanceDeclared(_) => {}
+        | ProvinceEvent::MaintenanceDeclared(_)
+        | ProvinceEvent::PublicityStated(_) => {}
     }
 }
 

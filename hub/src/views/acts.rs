@@ -136,6 +136,7 @@ pub(crate) fn apply(
         | KeepingEvent::PersonalDataRead(_)
         | KeepingEvent::CaseKeyDestroyed(_)
         | KeepingEvent::OperatorActed(_)
+        | KeepingEvent::StatisticsIssued(_)
         | KeepingEvent::AlertMessageDelivered(_)
         | KeepingEvent::AlertMessageGivenUp(_) => return Ok(()),
     };

@@ -39,7 +39,12 @@ pub(crate) fn apply(
     Ok(Some(before))
 }
 
-fn begin(case: CaseId, recorded: &Recorded, it: &events::case::CaseSubmitted) -> StatusRow {
+/// A case as its submission makes it.
+pub(crate) fn begin(
+    case: CaseId,
+    recorded: &Recorded,
+    it: &events::case::CaseSubmitted,
+) -> StatusRow {
     let row = CaseRow {
         case,
         number: it.number.clone(),
@@ -79,7 +84,7 @@ fn begin(case: CaseId, recorded: &Recorded, it: &events::case::CaseSubmitted) ->
 }
 
 /// The row after an event that is not its first.
-fn evolve(status: &mut StatusRow, at: Timestamp, event: &CaseEvent) {
+pub(crate) fn evolve(status: &mut StatusRow, at: Timestamp, event: &CaseEvent) {
     match event {
         // A second submission of one case is never recorded.
         CaseEvent::CaseSubmitted(_) => {}

@@ -6,16 +6,13 @@ use events::case::CaseEvent;
 use events::envelope::Actor;
 use events::ids::ProvinceCode;
 use events::vocabulary::{Outcome, Reason, Stage};
-use hub_core::calendar::shanghai_date;
 use jiff::Timestamp;
-use jiff::civil::Date;
 use rusqlite::types::Value;
 
-use crate::views::blame::{Verdict, verdict};
 use crate::views::cells::struct_cells;
 use crate::views::reader::ViewError;
 use crate::views::rows::{Blame, CaseStage, ProvinceRow};
-use crate::views::status::{Change, Standing};
+use crate::views::status::{Change, Judged, Standing};
 use crate::views::table::{Behind, Row, Table};
 
 /// What is counted of one province.
@@ -160,42 +157,27 @@ fn judge(
     stage: Stage,
     decided_at: Timestamp,
 ) {
-    let Some(due) = due_of(change, stage) else { return };
-    let claimed_on = shanghai_date(decided_at);
-    let told = verdict(due, change.recorded_on(), claimed_on);
-    let counted = change.before.and_then(|it: crate::views::status::Before| {
-        let standing: Standing = it.standing;
-        standing.ladder(stage).overdue
-    });
-    match (told, counted) {
-        (Verdict::OnTime, None) => tally.on_time += 1,
-        (Verdict::ReportedLate, None) => {
+    let before = change.before.map(|it| *it.standing.ladder(stage));
+    let judged = change.after.judged(before, code, stage, change.recorded_on(), decided_at);
+    match judged {
+        None | Some(Judged::Stands) => {}
+        Some(Judged::OnTime) => tally.on_time += 1,
+        Some(Judged::ReportedLate) => {
             tally.reported_late += 1;
             *tally.blame.entry(Blame::Adapter).or_default() += 1;
         }
-        (Verdict::Overdue, None) => {
-            let blame = change.after.blame(stage, due, Some(claimed_on));
+        Some(Judged::Overdue(blame)) => {
             tally.overdue += 1;
             *tally.blame.entry(blame).or_default() += 1;
         }
-        // The breach turns out to be one of reporting: it moves from one column to the other.
-        (Verdict::ReportedLate, Some((against, blame))) if against == code => {
+        // It moves from one column to the other.
+        Some(Judged::TurnsOutLate(blame)) => {
             tally.overdue = tally.overdue.saturating_sub(1);
             tally.reported_late += 1;
             let counted = tally.blame.entry(blame).or_default();
             *counted = counted.saturating_sub(1);
             *tally.blame.entry(Blame::Adapter).or_default() += 1;
         }
-        // The breach stands, against whom it was counted.
-        (Verdict::OnTime | Verdict::ReportedLate | Verdict::Overdue, Some(_)) => {}
-    }
-}
-
-fn due_of(change: &Change<'_>, stage: Stage) -> Option<Date> {
-    let row = &change.after.row;
-    match stage {
-        Stage::Acceptance => Some(row.acceptance_due.day),
-        Stage::Completion => row.completion_due.as_ref().map(|it| it.day),
     }
 }
 

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use rusqlite::types::Value;
 
-use crate::views::blame::{Custody, blame};
+use crate::views::blame::{Custody, Verdict, blame, verdict};
 use crate::views::cells::{listed_cells, struct_cells};
 use crate::views::rows::{Blame, CaseRow, CaseStage};
 use crate::views::table::Row;
@@ -47,6 +47,21 @@ pub(crate) struct Ladder {
     pub(crate) overdue: Option<(ProvinceCode, Blame)>,
     pub(crate) urged: bool,
     pub(crate) serious: bool,
+}
+
+/// How a decided clock counts. Each clock is counted once; a breach is counted when its day ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Judged {
+    /// Recorded in time.
+    OnTime,
+    /// Decided in time, recorded late; never counted before.
+    ReportedLate,
+    /// Neither; never counted before.
+    Overdue(Blame),
+    /// Counted as overdue, with this blame; now it turns out to be a late report.
+    TurnsOutLate(Blame),
+    /// Counted as overdue, and it stays so.
+    Stands,
 }
 
 /// What a case was before an event.
@@ -109,6 +124,34 @@ impl StatusRow {
             claimed_on,
         };
         blame(due, &custody)
+    }
+
+    /// How the clock counts that `by` has just decided. `before` is how far its ladder was climbed.
+    pub(crate) fn judged(
+        &self,
+        before: Option<Ladder>,
+        by: ProvinceCode,
+        stage: Stage,
+        recorded_on: Date,
+        decided_at: Timestamp,
+    ) -> Option<Judged> {
+        let due = match stage {
+            Stage::Acceptance => self.row.acceptance_due.day,
+            Stage::Completion => self.row.completion_due.as_ref()?.day,
+        };
+        let claimed_on = shanghai_date(decided_at);
+        let told = verdict(due, recorded_on, claimed_on);
+        Some(match (told, before.and_then(|it| it.overdue)) {
+            (Verdict::OnTime, None) => Judged::OnTime,
+            (Verdict::ReportedLate, None) => Judged::ReportedLate,
+            (Verdict::Overdue, None) => Judged::Overdue(self.blame(stage, due, Some(claimed_on))),
+            // The breach turns out to be one of reporting.
+            (Verdict::ReportedLate, Some((against, blame))) if against == by => {
+                Judged::TurnsOutLate(blame)
+            }
+            // The breach stands, against whom it was counted.
+            (Verdict::OnTime | Verdict::ReportedLate | Verdict::Overdue, Some(_)) => Judged::Stands,
+        })
     }
 
     /// The day that an open case is due on now.

@@ -1,20 +1,18 @@
 //! The list of cases: its filters are its address, it starts with the oldest, and it leaves as a table for a spreadsheet.
 
 use askama::Template;
-use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Query, State};
-use axum::http::header;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use events::ids::ProvinceCode;
 use events::vocabulary::{Category, Channel, Item};
 use serde::Deserialize;
 
 use super::case::{stage_mark, stage_name};
-use super::shell::{Refused, Shell, shanghai, told};
+use super::shell::{Shell, shanghai, told};
 use super::visitor::encoded;
 use super::words::words;
-use super::{Visitor, hours, sheet, tiles};
+use super::{Visitor, hours, tiles};
 use crate::problem::Problem;
 use crate::views::reader::{CaseFilter, Order};
 use crate::views::rows::{CaseRow, CaseStage};
@@ -23,8 +21,6 @@ use crate::words::Language;
 
 /// Rows on a page.
 const ROWS: usize = 50;
-/// Most rows of one table for a spreadsheet.
-const SHEET_ROWS_MAX: usize = 50_000;
 
 words! { CasesWords:
     title: "办件", "Cases";
@@ -52,6 +48,7 @@ words! { CasesWords:
     next: "下一页", "next page";
     first: "第一页", "first page";
     csv: "导出 CSV", "export CSV";
+    xlsx: "导出 XLSX", "export XLSX";
     none: "没有符合条件的办件", "no case fits";
     saved: "常用", "shortcuts";
     saved_late: "超期在途", "open and overdue";
@@ -83,7 +80,7 @@ fn word<T>(given: &str, name: &str, of: impl Fn(&str) -> Option<T>) -> Result<Op
 }
 
 impl Asked {
-    fn filter(&self, visitor: &Visitor) -> Result<CaseFilter, Problem> {
+    pub(super) fn filter(&self, visitor: &Visitor) -> Result<CaseFilter, Problem> {
         let province = word(&self.province, "province", |it| it.parse().ok())?;
         let (open, overdue) = match self.only.as_str() {
             "" => (None, None),
@@ -105,7 +102,7 @@ impl Asked {
         })
     }
 
-    fn order(&self) -> Result<Order, Problem> {
+    pub(super) fn order(&self) -> Result<Order, Problem> {
         match self.order.as_str() {
             "" | "oldest" => Ok(Order::Oldest),
             "newest" => Ok(Order::Newest),
@@ -114,7 +111,7 @@ impl Asked {
     }
 
     /// The address of the same list from `after` on.
-    fn address(&self, path: &str, after: &str) -> String {
+    pub(super) fn address(&self, path: &str, after: &str) -> String {
         let pairs = [
             ("province", &self.province),
             ("stage", &self.stage),
@@ -163,9 +160,10 @@ struct Cases {
     next: Option<String>,
     first: Option<String>,
     csv: String,
+    xlsx: String,
 }
 
-type Given = Result<Query<Asked>, QueryRejection>;
+pub(super) type Given = Result<Query<Asked>, QueryRejection>;
 
 pub(super) async fn show(
     State(rooms): State<Rooms>,
@@ -208,6 +206,7 @@ async fn page(rooms: &Rooms, visitor: &Visitor, given: Given) -> Result<Cases, P
         next: page.next.map(|it| asked.address("/cases", &it.to_string())),
         first: after.map(|_| asked.address("/cases", "")),
         csv: asked.address("/cases.csv", ""),
+        xlsx: asked.address("/cases.xlsx", ""),
         due_before: asked.due_before,
     })
 }
@@ -260,81 +259,5 @@ fn selects(asked: &Asked, visitor: &Visitor) -> Vec<(&'static str, &'static str,
         ("category", words.category, with_any(&asked.category, categories.collect())),
         ("channel", words.channel, with_any(&asked.channel, channels.collect())),
         ("order", words.order, orders.into()),
-    ]
-}
-
-pub(super) async fn csv(
-    State(rooms): State<Rooms>,
-    Extension(visitor): Extension<Visitor>,
-    given: Given,
-) -> Response {
-    match table(&rooms, &visitor, given).await {
-        Ok(text) => {
-            let name = "attachment; filename=\"cases.csv\"";
-            let kind = "text/csv; charset=utf-8";
-            let headers = [(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, name)];
-            (headers, Body::from(text)).into_response()
-        }
-        Err(problem) => Refused(visitor, problem).into_response(),
-    }
-}
-
-/// Read a page at a time, so that no reader stays long.
-async fn table(rooms: &Rooms, visitor: &Visitor, given: Given) -> Result<String, Problem> {
-    let Query(asked) = given.map_err(|_| Problem::new("bad-parameter"))?;
-    let (filter, order) = (asked.filter(visitor)?, asked.order()?);
-    let mut sheet = sheet::Csv::new(&[
-        "办件号 case",
-        "事项 item",
-        "类别 category",
-        "渠道 channel",
-        "省份 province",
-        "发证机关 authority",
-        "状态 state",
-        "结果 outcome",
-        "提交 submitted",
-        "受理期限 acceptance due",
-        "受理 accepted",
-        "办结期限 completion due",
-        "结束 ended",
-        "受理超期 acceptance overdue",
-        "办结超期 completion overdue",
-        "国家平台号 national number",
-    ]);
-    let mut after = None;
-    while sheet.rows() < SHEET_ROWS_MAX {
-        let narrowed = filter.clone();
-        let page = rooms.aside(move |views| views.cases_in(&narrowed, order, after, 500)).await?;
-        for it in &page.rows {
-            sheet.row(&cells(it));
-        }
-        after = page.next;
-        if after.is_none() {
-            break;
-        }
-    }
-    Ok(sheet.text())
-}
-
-fn cells(it: &CaseRow) -> [String; 16] {
-    let moment = |it: Option<jiff::Timestamp>| it.map(shanghai).unwrap_or_default();
-    let yes = |it: bool| if it { "是" } else { "" }.to_owned();
-    [
-        it.number.to_string(),
-        it.item.zh().to_owned(),
-        it.category.zh().to_owned(),
-        it.channel.zh().to_owned(),
-        it.province.map(|it| it.name().to_owned()).unwrap_or_default(),
-        it.authority_name.clone(),
-        stage_name(it.stage, Language::Chinese).to_owned(),
-        it.outcome.map(|it| it.zh().to_owned()).unwrap_or_default(),
-        shanghai(it.submitted_at),
-        it.acceptance_due.day.to_string(),
-        moment(it.accepted_at),
-        it.completion_due.as_ref().map(|it| it.day.to_string()).unwrap_or_default(),
-        moment(it.ended_at),
-        yes(it.acceptance_overdue),
-        yes(it.completion_overdue),
-        it.client_reference.clone().unwrap_or_default(),
     ]
 }

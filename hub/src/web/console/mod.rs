@@ -8,6 +8,7 @@ mod alerts;
 mod case;
 mod cases;
 mod deeds;
+mod exports;
 mod find;
 mod form;
 mod hours;
@@ -16,7 +17,7 @@ mod overview;
 mod people;
 mod person;
 mod provinces;
-mod sheet;
+mod reports;
 mod shell;
 mod sign_in;
 mod tiles;
@@ -26,11 +27,12 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-use axum::Router;
 use axum::http::{HeaderName, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 
+use crate::statistics::bench::Bench;
 use crate::web::Rooms;
 pub use visitor::{Seen, Visitor, Who};
 
@@ -84,6 +86,8 @@ const fn page(method: &'static str, path: &'static str, may: May) -> Page {
 
 const READERS: May = May::OPERATOR.or(May::HOTLINE).or(May::AUDITOR);
 
+const STATISTICS: May = May::OPERATOR.or(May::AUDITOR).or(May::PROVINCE);
+
 /// Every page. What is not here is answered `not-found`, whoever asks.
 #[rustfmt::skip] // a table
 pub const PAGES: &[Page] = &[
@@ -91,6 +95,7 @@ pub const PAGES: &[Page] = &[
     page("get",  "/wall",                 READERS.or(May::GUEST)),
     page("get",  "/cases",                READERS.or(May::PROVINCE)),
     page("get",  "/cases.csv",            READERS.or(May::PROVINCE)),
+    page("get",  "/cases.xlsx",           READERS.or(May::PROVINCE)),
     page("get",  "/cases/{case}",         READERS.or(May::GUEST).or(May::PROVINCE)),
     page("post", "/cases/{case}/reveal",  May::OPERATOR.or(May::HOTLINE).or(May::PROVINCE)),
     page("post", "/cases/{case}/deed",    May::OPERATOR.or(May::HOTLINE)),
@@ -101,6 +106,15 @@ pub const PAGES: &[Page] = &[
     page("post", "/alerts",               May::OPERATOR),
     page("get",  "/find",                 May::OPERATOR.or(May::HOTLINE)),
     page("post", "/find",                 May::OPERATOR.or(May::HOTLINE)),
+    page("get",  "/reports",              STATISTICS),
+    page("get",  "/reports/figures",      STATISTICS),
+    page("get",  "/reports/ledger",       STATISTICS),
+    page("get",  "/reports/publicity",    STATISTICS),
+    page("post", "/reports/publicity",    May::OPERATOR.or(May::PROVINCE)),
+    page("get",  "/reports/issued",       STATISTICS),
+    page("post", "/reports/issued",       May::OPERATOR),
+    page("get",  "/reports/table.csv",    STATISTICS),
+    page("get",  "/reports/table.xlsx",   STATISTICS),
     page("get",  "/live",                 May::SIGNED_IN.or(May::GUEST)),
     page("get",  "/people",               May::ADMIN),
     page("post", "/people",               May::ADMIN),
@@ -118,11 +132,13 @@ pub fn router(rooms: Rooms) -> Router {
     let css = || async { fixed("text/css; charset=utf-8", include_str!("../static/console.css")) };
     let script =
         || async { fixed("text/javascript; charset=utf-8", include_str!("../static/console.js")) };
+    let bench = Bench::new(rooms.readers.clone());
     Router::new()
         .route("/", get(overview::show))
         .route("/wall", get(overview::wall))
         .route("/cases", get(cases::show))
-        .route("/cases.csv", get(cases::csv))
+        .route("/cases.csv", get(exports::csv))
+        .route("/cases.xlsx", get(exports::xlsx))
         .route("/cases/{case}", get(case::show))
         .route("/cases/{case}/reveal", post(deeds::reveal))
         .route("/cases/{case}/deed", post(deeds::act))
@@ -130,6 +146,13 @@ pub fn router(rooms: Rooms) -> Router {
         .route("/provinces/{province}", get(provinces::one).post(provinces::act))
         .route("/alerts", get(alerts::show).post(alert_deeds::act))
         .route("/find", get(find::show).post(find::find))
+        .route("/reports", get(reports::index))
+        .route("/reports/figures", get(reports::figures))
+        .route("/reports/ledger", get(reports::ledger))
+        .route("/reports/publicity", get(reports::publicity).post(reports::state))
+        .route("/reports/issued", get(reports::issued).post(reports::issue))
+        .route("/reports/table.csv", get(reports::csv))
+        .route("/reports/table.xlsx", get(reports::xlsx))
         .route("/live", get(live::open))
         .route("/people", get(people::show).post(people::put))
         .route("/account", get(account::show).post(account::change))
@@ -137,6 +160,7 @@ pub fn router(rooms: Rooms) -> Router {
         .route("/sign-out", post(sign_in::leave))
         .route("/static/console.css", get(css))
         .route("/static/console.js", get(script))
+        .layer(Extension(bench))
         .route_layer(from_fn_with_state(rooms.clone(), visitor::door))
         .route_layer(from_fn(shell::dress))
         .with_state(rooms)
