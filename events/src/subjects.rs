@@ -14,6 +14,14 @@ pub const HUB_ACCOUNT: &str = "HUB";
 pub const PROVINCE_API_PREFIX: &str = "HUBJS.API";
 /// The hub's private inbox.
 pub const HUB_INBOX: &str = "_INBOX_hub";
+/// The account from which the hub asks now and then, as a province would, whether answers come through.
+pub const PROBE_ACCOUNT: &str = "PROBE";
+/// Where the probe gets its answers.
+pub const PROBE_INBOX: &str = "_INBOX_probe";
+/// What the probe asks; it harms nothing and tells nothing.
+pub const PROBE_SUBJECT: &str = "HUBJS.API.INFO";
+/// The same as the hub's account knows it.
+pub const PROBE_ASKS: &str = "$JS.API.INFO";
 /// The header with the detached JWS.
 pub const SIGNATURE_HEADER: &str = "Signature";
 /// The header that JetStream deduplicates by: a courtesy, new for every attempt.

@@ -82,6 +82,10 @@ pub fn idle_counters() -> PrometheusHandle {
 
 /// What rises. Without labels it is there, at 0, from the first scrape on: an alert can tell 0 from absent.
 const COUNTERS: &[(&str, &str)] = &[
+    (
+        "hub_broker_answers_lost_total",
+        "Times that the broker had to be told again to answer provinces",
+    ),
     ("hub_checkpoints_failed_total", "Checkpoints that could not be signed or written"),
     ("hub_connections_broken_total", "Connections that ended in an error"),
     ("hub_connections_refused_total", "Connections closed at once"),

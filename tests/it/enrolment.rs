@@ -8,6 +8,7 @@ use async_nats::ConnectOptions;
 use async_nats::connection::State;
 use events::subjects;
 use serde_json::{Value, json};
+use tests::alone::alone;
 use tests::broker::{VERSIONS, province, wait_for};
 use tests::program::joined::{Joined, Joining, under_load};
 
@@ -111,7 +112,7 @@ async fn a_revoked_key_is_cut_off_at_the_broker_and_at_the_intake_within_a_minut
         assert!(began.elapsed() < CUT_OFF_MAX, "{version:?}: {:?}", began.elapsed());
         let verified = stage.folder.hub(&["verify", "--json"]).await.with(0).json();
         assert_eq!(verified["verdict"], "ok", "{version:?}");
-        other.lost_no_connection();
+        other.lost_no_connection(stage.broker_release());
     }
 }
 
@@ -145,7 +146,7 @@ async fn keys_are_changed_while_work_is_in_flight_and_both_count_meanwhile() {
             stage.folder.hub(&revoke).await.with(0);
         }
         stage.completes(5, 22).await;
-        jilin.lost_no_connection();
+        jilin.lost_no_connection(stage.broker_release());
         // The same request cannot be used once more: its signer does not count any longer.
         let refused = stage.folder.hub(&rotate[..5]).await.with(1);
         assert!(refused.err.contains("request-unknown-signer"), "{version:?}: {}", refused.err);
@@ -192,8 +193,12 @@ async fn a_province_that_leaves_takes_no_case_with_it_and_may_come_back() {
     let told = stage.folder.hub(&["province", "show", "22", "--json"]).await.with(0).json();
     assert_eq!((&told["left"], &told["enrolled"]), (&json!(true), &json!(false)));
     let seed = std::fs::read_to_string(jilin.at("keys/22-connect-1.key")).unwrap();
-    let old = ConnectOptions::with_nkey(seed.trim().to_owned());
-    assert!(old.connect(stage.broker.url()).await.is_err(), "its account is gone");
+    // The broker was told, and reads in its own time.
+    wait_for("the old key to count no more", async || {
+        let old = ConnectOptions::with_nkey(seed.trim().to_owned());
+        old.connect(stage.broker.url()).await.is_err().then_some(())
+    })
+    .await;
     // Its old keys never count again; with new ones it joins again, and what was parked goes on.
     let request = jilin.text("request-22-1.json");
     let refused = stage.folder.hub(&["province", "enroll", "22", "--request", &request]).await;
@@ -228,6 +233,7 @@ async fn a_declared_absence_is_told_as_one_and_loses_nothing() {
 /// Six provinces work under load while a seventh joins, changes its keys, loses one and leaves.
 #[tokio::test]
 async fn what_one_province_does_under_load_costs_the_others_nothing() {
+    let _alone = alone().await;
     for version in VERSIONS {
         let Some(stage) = Joining::start("under load", version).await else { continue };
         under_load(&stage, &[13, 14, 15, 21, 23, 32], 22, 3).await;

@@ -5,6 +5,7 @@ mod attacks;
 mod bad_http;
 mod bad_nats;
 mod broker;
+mod broker_answers;
 mod canary;
 mod certificates;
 mod command_line;

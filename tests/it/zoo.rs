@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use province_adapter::conformance::report::Report;
 use province_adapter::conformance::{Settings, Start, findings, run};
+use tests::alone::alone;
 use tests::broker::{VERSIONS, province, server};
 use tests::python;
 use tests::zoo::Defect;
@@ -71,8 +72,33 @@ async fn the_python_adapter_passes_with_no_finding() {
     assert_clean("the adapter in Python", &report);
 }
 
+/// A busy machine may keep the kit from seeing what it came for. So whoever was not called by its name is
+/// looked at once more, alone and with more patience; what is wrong then is wrong.
+async fn look_again(
+    nats: &Path,
+    unclear: &[Defect],
+    found: &mut BTreeMap<&str, String>,
+) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for defect in unclear {
+        let (name, wanted) = (defect.name(), defect.finding());
+        let report =
+            examine(nats, animal(name), &[defect.scenario()], PATIENCE_OF_A_WHOLE_RUN).await;
+        found.insert(name, names(&report));
+        if !report.findings.contains_key(wanted) {
+            wrong.push(format!("{name}: not called `{wanted}`:\n{}", told(&report)));
+        }
+    }
+    wrong
+}
+
+fn names(report: &Report) -> String {
+    report.findings.keys().cloned().collect::<Vec<_>>().join(", ")
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_kit_names_every_animals_defect_and_the_page_tells_it() {
+    let _alone = alone().await;
     let Some((nats, _)) = server("the zoo", VERSIONS[0]).await else { return };
     let places = Arc::new(Semaphore::new(AT_ONCE));
     let mut looking = JoinSet::new();
@@ -84,15 +110,15 @@ async fn the_kit_names_every_animals_defect_and_the_page_tells_it() {
         });
     }
     let mut found: BTreeMap<&str, String> = BTreeMap::new();
-    let mut wrong = Vec::new();
+    let mut unclear = Vec::new();
     while let Some(looked) = looking.join_next().await {
         let (defect, report) = looked.expect("the kit does not panic");
-        found.insert(defect.name(), report.findings.keys().cloned().collect::<Vec<_>>().join(", "));
+        found.insert(defect.name(), names(&report));
         if !report.findings.contains_key(defect.finding()) {
-            let wanted = defect.finding();
-            wrong.push(format!("{}: not called `{wanted}`:\n{}", defect.name(), told(&report)));
+            unclear.push(defect);
         }
     }
+    let wrong = look_again(&nats, &unclear, &mut found).await;
     let table = table();
     // Straight to the terminal: what is printed normally is swallowed when a test passes.
     let _ = write!(std::io::stderr(), "{table}");

@@ -1,5 +1,6 @@
 //! The stage: real brokers, fake ends, a clock we turn by hand; and the stand on which speed is measured.
 
+pub mod alone;
 pub mod broker;
 pub mod canary;
 pub mod compatibility;

@@ -19,7 +19,7 @@ use tokio::process::{Child, Command};
 use crate::broker::wait_for;
 
 /// Longest time for one command that does not serve.
-pub const COMMAND_MAX: Duration = Duration::from_secs(60);
+pub const COMMAND_MAX: Duration = Duration::from_secs(120);
 /// Longest time to end after SIGTERM, as `deploy` promises it.
 pub const STOP_MAX: Duration = Duration::from_secs(20);
 /// What the hubs here are called.

@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use super::{Verdict, output, serve};
 use crate::config::Config;
 use crate::enrolment::broker::users;
+use crate::enrolment::probe::Probe;
 use crate::nats::keys::UserKey;
 use crate::nats::release::Release;
 use crate::nats::render::{BrokerPlan, render};
@@ -61,6 +62,7 @@ pub(super) fn run(config: &Path, command: NatsCommands) -> anyhow::Result<Verdic
         store_bytes_max: StreamLimits::default().store_bytes(provinces.len()),
         sync_always: arguments.sync_always,
         hub_users: vec![hub.public().to_owned()],
+        probe_user: Some(Probe::key(&hub).public().to_owned()),
         provinces,
     };
     output::line(render(&plan).context("cannot render the broker's configuration")?.trim_end())?;

@@ -22,6 +22,7 @@ use crate::config::Config;
 use crate::deadline_watch::DeadlineWatch;
 use crate::enrolment::EnrolmentDesk;
 use crate::enrolment::broker::BrokerKeeper;
+use crate::enrolment::probe::Probe;
 use crate::intake::recent::Recent;
 use crate::intake::schema::Schemas;
 use crate::log::Readers;
@@ -219,6 +220,7 @@ fn enrolment_desk(
         [] => vec![config.broker.url.clone()],
         told => told.to_vec(),
     };
+    let probe = Probe::new(&config.broker.url, &user);
     Ok(EnrolmentDesk {
         registrar: registrar.clone(),
         readers: readers.clone(),
@@ -227,7 +229,9 @@ fn enrolment_desk(
         origin: config.origin.as_str().into(),
         broker_urls: broker_urls.into(),
         clock,
-        keeper: Arc::new(BrokerKeeper::new(config.broker.kept_server(), user.public())),
+        keeper: Arc::new(
+            BrokerKeeper::new(config.broker.kept_server(), user.public()).with_probe(probe),
+        ),
     })
 }
 

@@ -14,6 +14,7 @@ use tokio::process::Command;
 use tokio::sync::Mutex;
 use tracing::{info, warn};
 
+use super::probe::Probe;
 use crate::clock::Clock;
 use crate::log::{ReadError, Readers};
 use crate::nats::release::Release;
@@ -123,24 +124,54 @@ enum TellError {
 pub struct BrokerKeeper {
     server: Option<(ServerConfig, Release)>,
     hub_user: String,
+    probe: Option<Probe>,
+    dealings: Mutex<Dealings>,
+}
+
+#[derive(Debug)]
+struct Dealings {
     // How often the server still has to be told of what the file says. At first it has: the hub may
     // have died between writing and telling.
-    owed: Mutex<u32>,
+    owed: u32,
+    // How often it was told of something new, and what of the last: whoever recorded a change may find
+    // that the slow tick was faster in telling it.
+    news: u64,
+    last: Told,
 }
 
 impl BrokerKeeper {
     /// For the server that `config` describes; without one every change is told as `by-hand`.
     pub fn new(config: Option<(ServerConfig, Release)>, hub_user: &str) -> Self {
+        let dealings = Dealings { owed: RELOADS_WITH_NEW_ACCOUNTS, news: 0, last: Told::Unchanged };
         Self {
             server: config,
             hub_user: hub_user.to_owned(),
-            owed: Mutex::new(RELOADS_WITH_NEW_ACCOUNTS),
+            probe: None,
+            dealings: Mutex::new(dealings),
         }
+    }
+
+    /// The same, with somebody who asks whether the broker's answers come through.
+    pub fn with_probe(mut self, probe: Probe) -> Self {
+        self.probe = Some(probe);
+        self
     }
 
     /// Is it the hub's own key at the broker?
     pub(super) fn is_hub(&self, public_key: &str) -> bool {
         self.hub_user == public_key
+    }
+
+    /// How often the broker was told of something new until now.
+    pub async fn news(&self) -> u64 {
+        self.dealings.lock().await.news
+    }
+
+    /// What the broker heard since it had been told `news` times: now, or by the slow tick meanwhile.
+    pub async fn look_since(&self, news: u64, readers: &Readers) -> Result<Told, ReadError> {
+        let told = self.look(readers).await?;
+        let dealings = self.dealings.lock().await;
+        Ok(if told == Told::Unchanged && dealings.news > news { dealings.last } else { told })
     }
 
     /// Compares the file with the log, writes and tells where they differ. Again: nothing.
@@ -150,12 +181,16 @@ impl BrokerKeeper {
             metrics::gauge!("hub_broker_told").set(1.0);
             return Ok(Told::ByHand);
         };
-        let mut owed = self.owed.lock().await;
+        let mut dealings = self.dealings.lock().await;
         // Read inside the lock: what is written last is what was recorded last.
         let membership = readers.read_aside(|log| Membership::load(log)).await?;
         let plan = self.plan(server, *release, &membership);
-        let told = tell(server, &plan, &mut owed).await;
+        let told = tell(server, &plan, &mut dealings.owed).await;
         metrics::gauge!("hub_broker_told").set(f64::from(u8::from(told.is_ok())));
+        if let Ok(news @ (Told::Reloaded | Told::Written)) = told {
+            dealings.news += 1;
+            dealings.last = news;
+        }
         Ok(told.unwrap_or_else(|error| {
             warn!(error = %chain(&error), "the broker does not know the latest of its provinces");
             Told::Failed
@@ -171,7 +206,21 @@ impl BrokerKeeper {
             if let Err(error) = self.look(&readers).await {
                 warn!(error = %chain(&error), "cannot compare the broker's configuration with the log");
             }
+            self.probe().await;
             tokio::time::sleep(TICK).await;
+        }
+    }
+
+    /// A broker whose answers to provinces are lost reads its configuration once more.
+    async fn probe(&self) {
+        let (Some(_), Some(probe)) = (&self.server, &self.probe) else { return };
+        if probe.answered().await == Some(false) {
+            warn!(
+                "the broker's answers to provinces are lost; it reads its configuration once more"
+            );
+            metrics::counter!("hub_broker_answers_lost_total").increment(1);
+            let mut dealings = self.dealings.lock().await;
+            dealings.owed = dealings.owed.max(1);
         }
     }
 
@@ -188,6 +237,7 @@ impl BrokerKeeper {
             store_bytes_max: server.store_bytes_max.unwrap_or_else(room),
             sync_always: server.sync_always,
             hub_users: vec![self.hub_user.clone()],
+            probe_user: self.probe.as_ref().map(|it| it.public().to_owned()),
             provinces: users(membership, &self.hub_user),
         }
     }
@@ -256,6 +306,10 @@ async fn tell(server: &ServerConfig, plan: &BrokerPlan, owed: &mut u32) -> Resul
         return Ok(Told::Unchanged);
     }
     let Some(pid_file) = &server.pid_file else {
+        if !changed {
+            // Whoever watches the file sees that it is written, not what is in it.
+            write_whole(path, &wanted)?;
+        }
         *owed = 0;
         return Ok(if changed { Told::Written } else { Told::Unchanged });
     };

@@ -5,6 +5,7 @@
 
 pub mod broker;
 pub mod facts;
+pub mod probe;
 
 use std::sync::Arc;
 
@@ -175,10 +176,11 @@ impl EnrolmentDesk {
         commands: Vec<ProvinceCommand>,
     ) -> Result<Done, Problem> {
         let mut events = Vec::new();
+        let news = self.keeper.news().await;
         for command in commands {
             events.extend(self.ask(operator, What::Province { province, command }).await?);
         }
-        let broker = self.keeper.look(&self.readers).await?;
+        let broker = self.keeper.look_since(news, &self.readers).await?;
         Ok(Done { events, broker })
     }
 

@@ -52,12 +52,22 @@ pub struct ConnectError {
 
 /// Connects as the hub. Returns at once; `up` tells when the broker answers, now and ever after.
 pub async fn connect(address: &str, user: &UserKey) -> Result<HubConnection, ConnectError> {
+    connect_as(address, user, "hub", subjects::HUB_INBOX).await
+}
+
+/// The same under another name and with another inbox.
+pub async fn connect_as(
+    address: &str,
+    user: &UserKey,
+    name: &str,
+    inbox: &str,
+) -> Result<HubConnection, ConnectError> {
     let (says_up, up) = watch::channel(false);
     let says_up = Arc::new(says_up);
     let slow_consumers = Arc::new(AtomicU64::new(0));
     let client = ConnectOptions::with_nkey(user.seed().to_owned())
-        .name("hub")
-        .custom_inbox_prefix(subjects::HUB_INBOX)
+        .name(name)
+        .custom_inbox_prefix(inbox)
         .retry_on_initial_connect()
         .max_reconnects(None)
         .ping_interval(PING_INTERVAL)

@@ -93,6 +93,17 @@ impl UserKey {
         Ok(Self::of(&pair))
     }
 
+    /// Another one that follows from this one, for `purpose`: it needs no file of its own.
+    pub fn derived(&self, purpose: &str) -> Self {
+        let mut raw = Zeroizing::new([0; 32]);
+        hkdf::Hkdf::<sha2::Sha256>::new(Some(b"hub user key"), self.seed.as_bytes())
+            .expand(purpose.as_bytes(), &mut *raw)
+            .expect("32 bytes can be expanded");
+        let pair = nkeys::KeyPair::new_from_raw(nkeys::KeyPairType::User, *raw)
+            .expect("32 bytes are a seed");
+        Self::of(&pair)
+    }
+
     fn of(pair: &nkeys::KeyPair) -> Self {
         let seed = pair.seed().expect("a pair made from a seed has it");
         Self { seed: Zeroizing::new(seed), public: pair.public_key() }

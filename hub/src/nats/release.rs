@@ -18,6 +18,8 @@ pub struct Release {
 pub const OLDEST: Release = Release::new(2, 9, 10);
 /// The first that knows `sync_interval`.
 pub const SYNC_INTERVAL_SINCE: Release = Release::new(2, 10, 0);
+/// The first that loses no answer when it reads its configuration again under load (nats-server #4327).
+pub const ANSWERS_KEPT_SINCE: Release = Release::new(2, 9, 21);
 /// From here no known flaw lets one account reach another's JetStream (CVE-2025-30215).
 pub const ISOLATION_REPAIRED: Release = Release::new(2, 10, 27);
 /// From here on all advisories that we know of are answered, in the 2.12 line.

@@ -51,6 +51,8 @@ pub struct BrokerPlan {
     pub sync_always: bool,
     /// The hub's nkey public keys: one, or two while they are exchanged.
     pub hub_users: Vec<String>,
+    /// The public nkey of the hub's probe; without one there is no such account.
+    pub probe_user: Option<String>,
     /// The provinces.
     pub provinces: Vec<ProvinceUsers>,
 }
@@ -75,6 +77,7 @@ impl BrokerPlan {
             store_bytes_max,
             sync_always: false,
             hub_users: vec![hub_user.to_owned()],
+            probe_user: None,
             provinces,
         }
     }
@@ -129,6 +132,7 @@ pub fn render(plan: &BrokerPlan) -> Result<String, PlanError> {
     for it in &plan.provinces {
         province_account(&mut out, it);
     }
+    probe_account(&mut out, plan);
     out.push_str("}\n");
     Ok(out)
 }
@@ -141,7 +145,8 @@ fn check(plan: &BrokerPlan) -> Result<(), PlanError> {
             return Err(PlanError::ProvinceTwice { province: it.province });
         }
     }
-    for key in plan.hub_users.iter().chain(plan.provinces.iter().flat_map(|it| &it.users)) {
+    let provinces = plan.provinces.iter().flat_map(|it| &it.users);
+    for key in plan.hub_users.iter().chain(&plan.probe_user).chain(provinces) {
         let base32 = key.bytes().all(|it| it.is_ascii_uppercase() || (b'2'..=b'7').contains(&it));
         if !(key.len() == 56 && key.starts_with('U') && base32) {
             return Err(PlanError::NotAUserKey { given: key.chars().take(64).collect() });
@@ -205,6 +210,10 @@ fn hub_account(out: &mut String, plan: &BrokerPlan) {
                 format_args!("      {{service: \"{subject}\"{stream}, accounts: [\"{account}\"]}}"),
             );
         }
+    }
+    if plan.probe_user.is_some() {
+        let (asks, account) = (subjects::PROBE_ASKS, subjects::PROBE_ACCOUNT);
+        line(out, format_args!("      {{service: \"{asks}\", accounts: [\"{account}\"]}}"));
     }
     line(out, format_args!("    ]\n  }}"));
 }
@@ -283,6 +292,24 @@ fn province_account(out: &mut String, it: &ProvinceUsers) {
     line(out, format_args!("    ]\n  }}"));
 }
 
+/// One question, asked over the same kind of import as a province's.
+fn probe_account(out: &mut String, plan: &BrokerPlan) {
+    let Some(user) = &plan.probe_user else { return };
+    let (hub, asks, called) =
+        (subjects::HUB_ACCOUNT, subjects::PROBE_ASKS, subjects::PROBE_SUBJECT);
+    line(out, format_args!("  {}: {{", subjects::PROBE_ACCOUNT));
+    line(out, format_args!("    limits: {{max_conn: 2, max_subs: 4, max_payload: 4096}}"));
+    users(out, std::slice::from_ref(user), &[called.to_owned()], subjects::PROBE_INBOX);
+    line(out, format_args!("    imports: ["));
+    line(
+        out,
+        format_args!(
+            "      {{service: {{account: {hub}, subject: \"{asks}\"}}, to: \"{called}\"}}"
+        ),
+    );
+    line(out, format_args!("    ]\n  }}"));
+}
+
 fn users(out: &mut String, keys: &[String], publish: &[String], inbox: &str) {
     line(out, format_args!("    users: ["));
     let publish: Vec<String> = publish.iter().map(|it| format!("\"{it}\"")).collect();
@@ -309,77 +336,4 @@ fn quoted(text: &str) -> Result<String, PlanError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::release::OLDEST;
-    use super::*;
-
-    fn user(nth: char) -> String {
-        format!("U{}", nth.to_string().repeat(55))
-    }
-
-    fn province(code: u8, nth: char) -> ProvinceUsers {
-        ProvinceUsers { province: ProvinceCode::new(code).unwrap(), users: vec![user(nth)] }
-    }
-
-    fn plan() -> BrokerPlan {
-        let provinces = vec![province(22, 'A'), province(23, 'B')];
-        let mut plan = BrokerPlan::loopback(OLDEST, &user('H'), provinces, 1 << 30);
-        plan.store_dir = "/var/lib/hub/nats".into();
-        plan.sync_always = true;
-        plan
-    }
-
-    #[test]
-    fn a_province_is_allowed_its_four_subjects_and_its_inbox_and_nothing_else() {
-        let text = render(&plan()).unwrap();
-        let account = text.split("  P22: {").nth(1).unwrap().split("  P23: {").next().unwrap();
-        let allowed: Vec<&str> = account.lines().filter(|it| it.contains("allow")).collect();
-        assert_eq!(
-            allowed,
-            [
-                "        publish: {allow: [\"hub.v1.report.22.>\", \
-                 \"HUBJS.API.CONSUMER.INFO.WORK.p22\", \"HUBJS.API.CONSUMER.MSG.NEXT.WORK.p22\", \
-                 \"$JS.ACK.WORK.p22.>\"]}",
-                "        subscribe: {allow: [\"_INBOX_p22.>\"]}",
-            ]
-        );
-        assert!(!account.contains("23"), "nothing of another province in its account");
-    }
-
-    #[test]
-    fn the_hub_itself_can_neither_purge_nor_delete() {
-        let text = render(&plan()).unwrap();
-        for verb in ["PURGE", "DELETE", "MSG.GET.WORK", "UPDATE", "deny", "\">\"", "no_auth"] {
-            assert!(!text.contains(verb), "{verb}");
-        }
-    }
-
-    #[test]
-    fn a_server_that_does_not_know_the_setting_is_not_given_it() {
-        let mut plan = plan();
-        assert!(!render(&plan).unwrap().contains("sync_interval"));
-        plan.release = SYNC_INTERVAL_SINCE;
-        assert!(render(&plan).unwrap().contains("sync_interval: always"));
-        plan.sync_always = false;
-        assert!(!render(&plan).unwrap().contains("sync_interval"));
-    }
-
-    #[test]
-    fn what_could_break_out_of_its_quotes_is_refused() {
-        for (spoil, expected) in [
-            (
-                (|it: &mut BrokerPlan| it.hub_users[0] = "U\"}".into()) as fn(&mut BrokerPlan),
-                "not the public nkey",
-            ),
-            (|it| it.host = "a\" port: 1".into(), "cannot be written"),
-            (|it| it.store_dir = "/a\nb".into(), "cannot be written"),
-            (|it| it.provinces.push(province(22, 'C')), "province 22 is listed twice"),
-            (|it| it.hub_users.push(user('A')), "is used twice"),
-        ] {
-            let mut plan = plan();
-            spoil(&mut plan);
-            let error = render(&plan).unwrap_err().to_string();
-            assert!(error.contains(expected), "{error}");
-        }
-    }
-}
+mod tests;

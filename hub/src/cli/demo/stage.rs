@@ -101,6 +101,7 @@ impl Stage {
             store_bytes_max: StreamLimits::default().store_bytes(setting.provinces.len()),
             sync_always: false,
             hub_users: vec![hub_user.public().to_owned()],
+            probe_user: None,
             provinces: users,
         };
         let broker = Broker::start(binary.clone(), folder.join("broker"), plan).await?;

@@ -103,6 +103,18 @@ async fn the_file_follows_the_log_and_is_written_only_when_it_differs() {
 }
 
 #[tokio::test]
+async fn whoever_asks_hears_of_a_change_that_the_slow_tick_was_faster_to_tell() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = log_of(&[(22, vec![connect(22, 1, &user())])]);
+    let keeper = keeper(folder.path(), None, &user());
+    let before = keeper.news().await;
+    assert_eq!(keeper.look(&log.readers()).await.unwrap(), Told::Written, "the slow tick");
+    assert_eq!(keeper.look_since(before, &log.readers()).await.unwrap(), Told::Written);
+    let now = keeper.news().await;
+    assert_eq!(keeper.look_since(now, &log.readers()).await.unwrap(), Told::Unchanged);
+}
+
+#[tokio::test]
 async fn a_process_that_is_no_nats_server_is_never_signalled() {
     let folder = tempfile::tempdir().unwrap();
     let mut stranger = Command::new("sleep").arg("60").kill_on_drop(true).spawn().unwrap();
