@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use async_nats::jetstream::consumer::{AckPolicy, pull};
+use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
 use async_nats::jetstream::stream::{self, DiscardPolicy, RetentionPolicy, StorageType};
 use async_nats::jetstream::{self, Context};
 use async_nats::{Client, ConnectOptions};
@@ -22,7 +22,7 @@ use super::KitError;
 use super::book::{Book, Posted};
 use super::folder::HUB_KEY_ID;
 use super::judge::{self, Trust};
-use super::post::{PostOffice, Reading, hear_ack};
+use super::post::{PostOffice, Reading, hear_ack, hear_floor};
 use super::subject::Subject;
 use crate::clock::Clock;
 
@@ -33,6 +33,8 @@ const ACK_WAIT: Duration = Duration::from_secs(2);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the broker may take to be there.
 const READY_WAIT_MAX: Duration = Duration::from_secs(20);
+/// Between two questions to the broker for what it has on record as acknowledged.
+const FLOOR_PAUSE: Duration = Duration::from_millis(200);
 /// Pause between two tries.
 pub(super) const RETRY_PAUSE: Duration = Duration::from_millis(50);
 /// Size of each stream, in bytes.
@@ -219,6 +221,28 @@ impl Hub {
         posted: Posted,
     ) -> Result<(), KitError> {
         self.post_office().post(token, bytes, signature, posted).await
+    }
+
+    /// Whether everything that was handed out is acknowledged within `limit`. After a broker's restart an
+    /// adapter may be back before we are, and then only the broker has heard it: so it is asked as well.
+    pub(crate) async fn all_acknowledged(&self, limit: Duration) -> bool {
+        let give_up = Instant::now() + limit;
+        loop {
+            if self.shared.book().open.is_empty() {
+                return true;
+            }
+            let consumer: Result<PullConsumer, _> = self
+                .jetstream
+                .get_consumer_from_stream(subjects::consumer(self.province), subjects::WORK_STREAM)
+                .await;
+            if let Ok(consumer) = consumer {
+                hear_floor(&self.shared, consumer.cached_info().ack_floor.stream_sequence);
+            }
+            if Instant::now() > give_up {
+                return self.shared.book().open.is_empty();
+            }
+            sleep(FLOOR_PAUSE).await;
+        }
     }
 
     /// A signature of the hub over `bytes`.

@@ -45,6 +45,15 @@ pub(super) fn hear_ack(shared: &Shared, message: &async_nats::Message) {
     shared.changed();
 }
 
+/// All that the broker itself has on record as acknowledged, up to this message of the stream.
+pub(super) fn hear_floor(shared: &Shared, floor: u64) {
+    let mut book = shared.book();
+    let heard: Vec<u64> = book.open.keys().copied().filter(|it| *it <= floor).collect();
+    for sequence in heard {
+        settle(shared, &mut book, sequence);
+    }
+}
+
 /// The adapter has signed off a message.
 fn settle(shared: &Shared, book: &mut Book, sequence: u64) {
     book.open.remove(&sequence);

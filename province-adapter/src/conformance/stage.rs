@@ -118,7 +118,7 @@ impl Stage {
         self.shared().book().trigger = None;
         self.hub.give_receipts().await?;
         self.start_adapter()?;
-        let settled = self.until(self.patience, |it| it.book().open.is_empty()).await;
+        let settled = self.hub.all_acknowledged(self.patience).await;
         let now = self.shared().clock.real_now();
         let mut book = self.shared().book();
         if !settled {
