@@ -15,6 +15,7 @@ mod ledger;
 mod news;
 pub mod obedient;
 mod plan;
+mod plans;
 pub mod pull;
 pub mod settings;
 mod sheet;

@@ -4,18 +4,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use events::ids::{CaseId, RequestId};
+use events::ids::RequestId;
 use events::work::{Work, WorkKind};
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tracing::{debug, warn};
 
-use super::simulated::next_due;
+use super::plans::{due, find, keep, next_due};
 use super::{OfficeSystem, TakeError, TakenWork};
 use crate::conformance::instruction::{Answer, Instruction};
-use crate::outbox::{ReportError, id, read_id};
+use crate::outbox::ReportError;
 use crate::reporter::{self, Item, Reporter};
 use crate::store::StoreError;
 
@@ -68,8 +68,8 @@ impl ObedientOffice {
             .store
             .clone()
             .write(move |connection| -> Result<usize, ReportError> {
-                let due = due(connection, told)?;
-                for (case, mut plan) in due.iter().cloned() {
+                let due = due::<Plan>(connection, told, ANSWERS_AT_ONCE_MAX)?;
+                for (case, mut plan, _) in due.iter().cloned() {
                     if plan.answers.is_empty() {
                         keep(connection, case, &plan, None)?;
                         continue;
@@ -130,11 +130,7 @@ fn take_in(
     answers: Vec<Answer>,
     told: Timestamp,
 ) -> Result<(), StoreError> {
-    let text: Option<String> = connection
-        .prepare_cached("SELECT plan FROM office WHERE case_id = ?1")?
-        .query_row([id(work.case.0)], |row| row.get(0))
-        .optional()?;
-    let old: Option<Plan> = text.and_then(|it| serde_json::from_str(&it).ok());
+    let old: Option<Plan> = find(connection, work.case)?;
     let mut taken = old.map(|it| it.taken).unwrap_or_default();
     if taken.contains(&(work.request, work.kind)) {
         return Ok(());
@@ -147,38 +143,4 @@ fn take_in(
 fn next_at(plan: &Plan, told: Timestamp) -> Option<Timestamp> {
     let wait_ms = i64::try_from(plan.answers.first()?.after_ms()).unwrap_or(0);
     told.checked_add(SignedDuration::from_millis(wait_ms)).ok()
-}
-
-fn keep(
-    connection: &Connection,
-    case: CaseId,
-    plan: &Plan,
-    next_at: Option<Timestamp>,
-) -> Result<(), StoreError> {
-    let text = serde_json::to_string(plan).expect("a plan is plain data with text keys");
-    connection
-        .prepare_cached(
-            "INSERT INTO office (case_id, plan, next_at) VALUES (?1, ?2, ?3)
-             ON CONFLICT (case_id) DO UPDATE SET plan = ?2, next_at = ?3",
-        )?
-        .execute(params![id(case.0), text, next_at.map(|it| it.as_millisecond())])?;
-    Ok(())
-}
-
-fn due(connection: &Connection, told: Timestamp) -> Result<Vec<(CaseId, Plan)>, StoreError> {
-    let mut select = connection.prepare_cached(
-        "SELECT case_id, plan FROM office WHERE next_at <= ?1 ORDER BY next_at LIMIT ?2",
-    )?;
-    let count_max = i64::try_from(ANSWERS_AT_ONCE_MAX).unwrap_or(i64::MAX);
-    let rows = select.query_map(params![told.as_millisecond(), count_max], |row| {
-        Ok((CaseId(read_id(row, 0)?), row.get::<_, String>(1)?))
-    })?;
-    let mut due = Vec::new();
-    for row in rows {
-        let (case, text) = row?;
-        // A plan of the simulated office in the same store: nobody obeys it here.
-        let silent = Plan { taken: Vec::new(), number: String::new(), answers: Vec::new() };
-        due.push((case, serde_json::from_str(&text).unwrap_or(silent)));
-    }
-    Ok(due)
 }

@@ -3,20 +3,19 @@
 
 use std::time::Duration;
 
-use events::ids::CaseId;
 use events::report::News;
 use events::work::{Work, WorkKind};
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{Connection, OptionalExtension as _, params};
 use tokio::sync::Notify;
 use tracing::warn;
 
 use super::fate::{self, Answer};
 use super::hours::OfficeHours;
 use super::plan::{Plan, Step};
+use super::plans::{due, find, keep, next_due};
 use super::settings::{Mode, Settings};
 use super::{OfficeSystem, TakeError, TakenWork};
-use crate::outbox::{ReportError, id, read_id};
+use crate::outbox::ReportError;
 use crate::reporter::{self, Item as NewsItem, Reporter};
 use crate::store::StoreError;
 
@@ -75,7 +74,7 @@ impl SimulatedOffice {
             .store
             .clone()
             .write(move |connection| -> Result<usize, ReportError> {
-                let due = due(connection, told)?;
+                let due = due::<Plan>(connection, told, CASES_AT_ONCE_MAX)?;
                 for (case, plan, at) in &due {
                     let done = plan.step(*at);
                     if let Some((news, occurred_at, text)) = done.news {
@@ -187,64 +186,4 @@ fn at_once(plan: &Plan, at: Timestamp) -> [News; 2] {
 
 fn worked(seconds: i64, speed: f64) -> SignedDuration {
     SignedDuration::from_secs(seconds).div_f64(speed.max(0.01))
-}
-
-fn find(connection: &Connection, case: CaseId) -> Result<Option<Plan>, StoreError> {
-    let text: Option<String> = connection
-        .prepare_cached("SELECT plan FROM office WHERE case_id = ?1")?
-        .query_row([id(case.0)], |row| row.get(0))
-        .optional()?;
-    // A plan of an older shape is drawn again; it gives the same fate.
-    Ok(text.and_then(|it| serde_json::from_str(&it).ok()))
-}
-
-fn keep(
-    connection: &Connection,
-    case: CaseId,
-    plan: &Plan,
-    next_at: Option<Timestamp>,
-) -> Result<(), StoreError> {
-    let text = serde_json::to_string(plan).expect("a plan is plain data with text keys");
-    connection
-        .prepare_cached(
-            "INSERT INTO office (case_id, plan, next_at) VALUES (?1, ?2, ?3)
-             ON CONFLICT (case_id) DO UPDATE SET plan = ?2, next_at = ?3",
-        )?
-        .execute(params![id(case.0), text, next_at.map(|it| it.as_millisecond())])?;
-    Ok(())
-}
-
-type Due = (CaseId, Plan, Timestamp);
-
-fn due(connection: &Connection, told: Timestamp) -> Result<Vec<Due>, StoreError> {
-    let mut select = connection.prepare_cached(
-        "SELECT case_id, plan, next_at FROM office WHERE next_at <= ?1 ORDER BY next_at LIMIT ?2",
-    )?;
-    let mut rows = select.query(params![
-        told.as_millisecond(),
-        i64::try_from(CASES_AT_ONCE_MAX).unwrap_or(i64::MAX)
-    ])?;
-    let (mut due, mut unreadable) = (Vec::new(), Vec::new());
-    while let Some(row) = rows.next()? {
-        let text: String = row.get(1)?;
-        let at = Timestamp::from_millisecond(row.get(2)?).unwrap_or(told);
-        let case = CaseId(read_id(row, 0)?);
-        match serde_json::from_str(&text) {
-            Ok(plan) => due.push((case, plan, at)),
-            // Of an older shape: it waits for the next work of the case and holds up nobody.
-            Err(_) => unreadable.push(case),
-        }
-    }
-    for case in unreadable {
-        warn!(case.id = %case, "the plan of case {case} is unreadable and rests");
-        connection.execute("UPDATE office SET next_at = NULL WHERE case_id = ?1", [id(case.0)])?;
-    }
-    Ok(due)
-}
-
-pub(super) fn next_due(connection: &Connection) -> Result<Option<Timestamp>, StoreError> {
-    let next: Option<i64> = connection
-        .prepare_cached("SELECT min(next_at) FROM office WHERE next_at IS NOT NULL")?
-        .query_row([], |row| row.get(0))?;
-    Ok(next.and_then(|it| Timestamp::from_millisecond(it).ok()))
 }

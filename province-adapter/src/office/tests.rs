@@ -101,7 +101,7 @@ impl Desk {
     async fn live(&mut self, crashing: bool) {
         loop {
             while self.office().work_off().await.unwrap() > 0 {}
-            let next = self.office().reporter.shared.store.write(super::simulated::next_due).await;
+            let next = self.office().reporter.shared.store.write(super::plans::next_due).await;
             let Some(next) = next.unwrap() else { return };
             let wait = next.duration_since(self.now()).max(HOUR / 60);
             self.clock.advance(wait.unsigned_abs());
