@@ -11,6 +11,7 @@
 //!    [`enrolment`]: how a province joins on paper. [`publicity`]: what it did to make the service known.
 //! 5. [`envelope`]: an event as it is proposed and as the log holds it.
 //! 6. [`wire`]: CloudEvents JSON in and out. [`subjects`]: every NATS name, once.
+//!    [`trace`]: one trace a case, across all programs.
 //! 7. [`proof`]: the chain, the signatures, the seals; [`personal`]: what must not stand in clear.
 //!
 //! Deliberately absent: input and output, the clock, randomness, rules. What needs a moment or
@@ -34,6 +35,7 @@ pub mod reference;
 pub mod report;
 pub mod subjects;
 pub mod time_lapse;
+pub mod trace;
 pub mod vocabulary;
 pub mod wire;
 pub mod work;
