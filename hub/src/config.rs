@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use events::proof::signature::public_key;
 use events::time_lapse::TimeLapse;
+use events::trace::TraceSettings;
 use serde::Deserialize;
 
 use crate::callers::{Callers, ClientConfig};
@@ -51,6 +52,9 @@ pub struct Config {
     /// Log format and filter.
     #[serde(default)]
     pub logging: TelemetryConfig,
+    /// Where spans go.
+    #[serde(default)]
+    pub telemetry: TraceSettings,
     /// Certificates of conformance.
     #[serde(default)]
     pub certificates: Certificates,
@@ -199,6 +203,7 @@ impl Config {
         if let Some(place) = &mut config.http.address_file {
             *place = folder.join(&*place);
         }
+        config.telemetry = config.telemetry.in_folder(folder);
         if let Some(server) = &mut config.broker.server {
             for place in [Some(&mut server.config_file), server.pid_file.as_mut()] {
                 place.into_iter().for_each(|it| *it = folder.join(&*it));
@@ -282,6 +287,7 @@ impl Config {
         if let Err(error) = Callers::new(self.clients.clone()) {
             check(false, format!("`clients`: {error}"));
         }
+        problems.extend(self.telemetry.problems(cfg!(feature = "otlp")));
         problems
     }
 }
@@ -322,6 +328,17 @@ mod tests {
         let error =
             parse(&GOOD.replace("[broker]", "colour = 1\n[broker]")).unwrap_err().to_string();
         assert!(error.contains("colour") && error.contains("line 7"), "{error}");
+    }
+
+    #[test]
+    fn a_collector_that_this_build_cannot_reach_is_refused_by_name() {
+        let asked = format!("{GOOD}\n[telemetry]\notlp_endpoint = \"http://127.0.0.1:4318\"\n");
+        match parse(&asked) {
+            Ok(config) => assert!(cfg!(feature = "otlp") && config.telemetry.endpoint().is_some()),
+            Err(error) => {
+                assert!(!cfg!(feature = "otlp") && error.to_string().contains("--features otlp"));
+            }
+        }
     }
 
     #[test]

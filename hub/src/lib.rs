@@ -12,7 +12,7 @@
 //! 4  answers
 //! 3  registrar  views
 //! 2  log  vault  quarantine  accounts  nats  reference
-//! 2  strict_json
+//! 2  strict_json  hops
 //! 1  clock  wake  listen  callers  telemetry  signer  words  sheet
 //! 0  problem
 //! ```
@@ -26,6 +26,7 @@ pub mod clock;
 pub mod config;
 pub mod deadline_watch;
 pub mod enrolment;
+pub mod hops;
 pub mod intake;
 pub mod listen;
 pub mod log;

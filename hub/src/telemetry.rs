@@ -103,6 +103,7 @@ const LABELLED: &[(&str, &str)] = &[
     ("hub_reports_received_total", "Reports taken from the broker, by province"),
     ("hub_reports_total", "Reports, by province and outcome"),
     ("hub_requests_total", "Requests by status"),
+    ("hub_spans_total", "Spans for the collector, by outcome: sent, lost, dropped"),
     ("hub_submissions_total", "Submissions by outcome: recorded, known, or a refusal's code"),
 ];
 

@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::comparing;
 use crate::config::{Broker, Config};
 use crate::connection;
+use crate::hops::{self, Moment};
 use crate::inbox::{self, Arrival, Content, Distrust, Letter, Waiting};
 use crate::keys::{Identity, KeyError};
 use crate::limits::Limits;
@@ -85,9 +86,16 @@ impl Shared {
         &self,
         arrivals: &[Option<Arrival>],
         examined: Arc<Vec<(Result<Content, Distrust>, Letter)>>,
+        began: Moment,
     ) {
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        for (arrival, (content, _)) in arrivals.iter().zip(examined.iter()) {
+        for (arrival, (content, letter)) in arrivals.iter().zip(examined.iter()) {
+            if let (Some(Arrival::New { .. } | Arrival::Known { .. }), Ok(Content::Work(work, _))) =
+                (arrival, content)
+            {
+                let is_new = matches!(arrival, Some(Arrival::New { .. }));
+                began.took_in(&self.clock, letter, work, is_new);
+            }
             if let Some(Arrival::Ordered { sent_again }) = arrival {
                 info!(sent_again, "the hub compares; {sent_again} reports go out again");
             }
@@ -230,10 +238,15 @@ async fn hand_over(shared: &Arc<Shared>, office: &impl OfficeSystem) {
 }
 
 async fn hand_over_one(shared: &Arc<Shared>, office: &impl OfficeSystem, waiting: Waiting) {
+    let began = Moment::now(&shared.clock);
     let taken = match shared.open(&waiting) {
         Ok(work) => {
+            let given = hops::are_told().then(|| work.work.clone());
             let taking = tokio::time::timeout(shared.limits.take_timeout, office.take(work));
-            taking.await.unwrap_or_else(|_| Err(TakeError::not_now("no answer in time")))
+            let taken = taking.await;
+            let taken = taken.unwrap_or_else(|_| Err(TakeError::not_now("no answer in time")));
+            given.iter().for_each(|it| began.given(&shared.clock, it, taken.is_ok()));
+            taken
         }
         Err(error) => Err(error),
     };

@@ -69,7 +69,7 @@ impl ByHand {
         redelivered: bool,
         now: Timestamp,
     ) -> Result<Arrived, ReportError> {
-        let letter = Letter { body, signature, redelivered };
+        let letter = Letter { body, signature, redelivered, trace: None };
         let content = inbox::examine(&self.identity, &letter);
         let moments = Moments { real: now, told: now };
         let arrival =

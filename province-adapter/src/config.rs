@@ -10,6 +10,7 @@ use ed25519_dalek::{SigningKey, VerifyingKey};
 use events::ids::ProvinceCode;
 use events::proof::signature;
 use events::time_lapse::TimeLapse;
+use events::trace::TraceSettings;
 use serde::Deserialize;
 
 use crate::clock::Clock;
@@ -72,6 +73,8 @@ pub struct Config {
     pub office: Office,
     /// The office's own codes.
     pub codes: Arc<Codes>,
+    /// Where spans go.
+    pub telemetry: TraceSettings,
     /// Time told faster: a demonstration.
     pub time_lapse: Option<TimeLapse>,
 }
@@ -148,6 +151,8 @@ struct File {
     table: TableSettings,
     #[serde(default)]
     folder: FolderSettings,
+    #[serde(default)]
+    telemetry: TraceSettings,
     time_lapse: Option<TimeLapse>,
 }
 
@@ -266,6 +271,7 @@ fn check(file: File, folder: &Path, problems: &mut Vec<String>) -> Option<Config
         );
     }
     let limits = limits::check(&file.limits, problems);
+    problems.extend(file.telemetry.problems(cfg!(feature = "otlp")));
     let at = |path: PathBuf| folder.join(path);
     Some(Config {
         province: province?,
@@ -288,6 +294,7 @@ fn check(file: File, folder: &Path, problems: &mut Vec<String>) -> Option<Config
         limits,
         office: office?,
         codes: Arc::new(codes?),
+        telemetry: file.telemetry.in_folder(folder),
         time_lapse: file.time_lapse,
     })
 }

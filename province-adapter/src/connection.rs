@@ -19,10 +19,12 @@ use tracing::{debug, info, warn};
 
 use crate::adapter::{AdapterError, Shared};
 use crate::config::Broker;
+use crate::headers;
+use crate::hops::Moment;
 use crate::inbox::{self, Arrival, Content, Distrust, Letter, Moments};
 use crate::inventory;
 use crate::keys::KeyError;
-use crate::outbox::{self, Parcel, ReportError};
+use crate::outbox::{self, ReportError};
 use crate::store::StoreError;
 
 /// Between two signs of life on a quiet connection.
@@ -180,7 +182,7 @@ async fn take_in(shared: &Arc<Shared>, messages: Vec<Message>) {
     if messages.is_empty() {
         return;
     }
-    let letters: Vec<Letter> = messages.iter().map(letter).collect();
+    let letters: Vec<Letter> = messages.iter().map(headers::letter).collect();
     for (message, arrival) in messages.iter().zip(keep_all(shared, letters).await) {
         let acknowledged = match arrival {
             Some(Arrival::Refused(distrust)) => {
@@ -198,18 +200,9 @@ async fn take_in(shared: &Arc<Shared>, messages: Vec<Message>) {
     }
 }
 
-fn letter(message: &Message) -> Letter {
-    let signature = message
-        .headers
-        .as_ref()
-        .and_then(|it| it.get(subjects::SIGNATURE_HEADER))
-        .map(|it| it.as_str().to_owned());
-    let redelivered = message.info().is_ok_and(|it| it.delivered > 1);
-    Letter { body: message.payload.clone(), signature, redelivered }
-}
-
 /// What became of each letter; `None` where nothing could be made durable.
 pub(crate) async fn keep_all(shared: &Arc<Shared>, letters: Vec<Letter>) -> Vec<Option<Arrival>> {
+    let began = Moment::now(&shared.clock);
     let identity = Arc::clone(&shared.identity);
     let examining = tokio::task::spawn_blocking(move || {
         letters
@@ -227,7 +220,7 @@ pub(crate) async fn keep_all(shared: &Arc<Shared>, letters: Vec<Letter>) -> Vec<
             keep_singly(shared, &examined, now).await
         }
     };
-    shared.after_arrivals(&arrivals, examined);
+    shared.after_arrivals(&arrivals, examined, began);
     arrivals
 }
 
@@ -304,6 +297,7 @@ async fn wait_for_due(shared: &Shared) {
 
 /// One window: claimed durably, published in a row, answers awaited together.
 async fn send_due(shared: &Arc<Shared>, context: &Context) -> usize {
+    let began = Moment::now(&shared.clock);
     let (claimer, now) = (Arc::clone(shared), shared.clock.real_now());
     let claim = move |connection: &rusqlite::Connection| {
         outbox::claim_due(connection, &claimer.pace, now, claimer.limits.send_window)
@@ -319,18 +313,20 @@ async fn send_due(shared: &Arc<Shared>, context: &Context) -> usize {
     let mut not_taken = Vec::new();
     for parcel in &parcels {
         let subject = subjects::report(shared.identity.province, &parcel.token);
-        match context.send_publish(subject, message(shared, parcel)).await {
-            Ok(answer) => answers.push(async move { (parcel.row, answer.await) }),
+        match context.send_publish(subject, headers::message(&shared.identity, parcel)).await {
+            Ok(answer) => answers.push(async move { (parcel, answer.await) }),
             Err(error) => {
                 debug!(report.id = %parcel.report, error = %error, "cannot publish");
+                began.reported(&shared.clock, parcel, false);
                 not_taken.push(parcel.row);
             }
         }
     }
-    while let Some((row, answer)) = answers.next().await {
+    while let Some((parcel, answer)) = answers.next().await {
+        began.reported(&shared.clock, parcel, answer.is_ok());
         if let Err(error) = answer {
             debug!(error = %error, "the broker did not take a report; it is sent again");
-            not_taken.push(row);
+            not_taken.push(parcel.row);
         }
     }
     drop(answers);
@@ -369,15 +365,6 @@ async fn compare_due(shared: &Arc<Shared>, context: &Context) -> usize {
         }
     }
     count
-}
-
-fn message(shared: &Shared, parcel: &Parcel) -> PublishMessage {
-    let signature = shared.identity.current_signature(&parcel.body, &parcel.signature);
-    PublishMessage::build()
-        .payload(parcel.body.clone().into())
-        .header(subjects::MESSAGE_ID_HEADER, parcel.message_id.as_str())
-        .header(subjects::SIGNATURE_HEADER, signature)
-        .header("Content-Type", events::wire::CONTENT_TYPE)
 }
 
 async fn note_not_taken(shared: &Arc<Shared>, rows: Vec<i64>) {

@@ -6,6 +6,7 @@ use events::ids::{CaseId, ReportId};
 use events::reconcile::Order;
 use events::report::News;
 use events::subjects;
+use events::trace::TraceParent;
 use events::wire::{self, ToProvince, WireError};
 use events::work::{PersonalPart, Receipts, Work, WorkKind};
 use jiff::Timestamp;
@@ -30,6 +31,8 @@ pub(crate) struct Letter {
     pub(crate) signature: Option<String>,
     /// The broker gave it before: a copy says nothing about what the hub lacks.
     pub(crate) redelivered: bool,
+    /// The header's: what the hub's own span is called.
+    pub(crate) trace: Option<TraceParent>,
 }
 
 /// A message that is the hub's and for us.

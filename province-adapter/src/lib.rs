@@ -16,6 +16,8 @@ pub mod config;
 pub mod conformance;
 mod connection;
 pub mod enrol;
+mod headers;
+pub mod hops;
 mod inbox;
 mod inventory;
 pub mod keys;

@@ -1,6 +1,7 @@
 //! The sidecar: `serve` runs until it is told to stop, `check` says whether it would, `status` looks.
 
 mod joining;
+mod traces;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -89,7 +90,7 @@ async fn main() -> ExitCode {
         Err(problem) => return tell_error(&check::chain(&problem)),
     };
     let answer = match role {
-        Role::Serve => Box::pin(serve(&config)).await.map(|()| true),
+        Role::Serve => serve_and_tell(&config).await.map(|()| true),
         Role::Check => check_all(&config).await,
         Role::Status { json } => status(&config, json),
         // These have returned above: they have no configuration of their own.
@@ -105,6 +106,13 @@ async fn main() -> ExitCode {
             ExitCode::from(1)
         }
     }
+}
+
+async fn serve_and_tell(config: &Config) -> anyhow::Result<()> {
+    let traces = traces::Traces::start(config).context("cannot tell spans")?;
+    let served = Box::pin(serve(config)).await;
+    traces.stop();
+    served
 }
 
 async fn serve(config: &Config) -> anyhow::Result<()> {

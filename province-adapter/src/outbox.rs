@@ -218,6 +218,8 @@ impl Pace {
 pub(crate) struct Parcel {
     pub(crate) row: i64,
     pub(crate) report: ReportId,
+    pub(crate) case: CaseId,
+    pub(crate) attempt: u64,
     pub(crate) token: String,
     pub(crate) message_id: String,
     pub(crate) body: Vec<u8>,
@@ -233,7 +235,7 @@ pub(crate) fn claim_due(
 ) -> Result<Vec<Parcel>, StoreError> {
     let now_ms = now.as_millisecond();
     let mut select = connection.prepare_cached(
-        "SELECT id, report_id, token, attempt + 1, body, signature, pace_step FROM report
+        "SELECT id, report_id, token, attempt + 1, body, signature, pace_step, case_id FROM report
          WHERE next_send_at <= ?1 ORDER BY next_send_at, id LIMIT ?2",
     )?;
     let mut update = connection.prepare_cached(
@@ -248,6 +250,8 @@ pub(crate) fn claim_due(
         let parcel = Parcel {
             row: row.get(0)?,
             report,
+            case: CaseId(read_id(row, 7)?),
+            attempt: attempt.unsigned_abs(),
             token: row.get(2)?,
             message_id: format!("{report}.{attempt}"),
             body: row.get(4)?,

@@ -269,7 +269,15 @@ async fn the_example_configurations_are_usable_once_the_files_they_name_are_ther
     assert!(fine.err.contains("hub.example/production"), "{}", fine.err);
     // Each table with a setting that does not exist: the refusal lists the ones that do.
     let uncommented = example.replace("# [time_lapse]", "[time_lapse]");
-    let tables = ["origin =", "[http]", "[http.limits]", "[broker]", "[[clients]]", "[logging]"];
+    let tables = [
+        "origin =",
+        "[http]",
+        "[http.limits]",
+        "[broker]",
+        "[[clients]]",
+        "[logging]",
+        "[telemetry]",
+    ];
     for table in tables {
         let with = match table {
             "origin =" => format!("colour = 1\n{example}"),

@@ -4,6 +4,7 @@ mod alarms;
 mod broker_rooms;
 mod gauges;
 mod rooms;
+mod traces;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -96,6 +97,7 @@ struct Foundations {
 
 async fn serve(config: Config) -> anyhow::Result<()> {
     let counters = telemetry::start_counting()?;
+    let traces = traces::Traces::start(&config)?;
     let (house, foundations) = tokio::task::block_in_place(|| open(config))?;
     let listener = TcpListener::bind(house.config.http.listen).await.with_context(|| {
         format!(
@@ -129,7 +131,8 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     rooms.shutdown().await;
     let (readers, clock) = (house.readers.clone(), house.clock.clone());
     tokio::task::block_in_place(|| {
-        close(foundations.thread, &foundations.checkpointer, &readers, &clock)
+        close(foundations.thread, &foundations.checkpointer, &readers, &clock);
+        traces.stop();
     });
     anyhow::ensure!(
         why == rooms::Stop::Told,

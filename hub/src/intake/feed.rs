@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use super::desk::Desk;
 use super::schema;
+use super::traced::Call;
+use crate::hops;
 use crate::problem::Problem;
 use crate::registrar::{Answer, Ask, What};
 use crate::strict_json::read_json;
@@ -95,6 +97,7 @@ pub(super) async fn confirm(
     State(desk): State<Desk>,
     request: Request,
 ) -> Result<Json<Confirmed>, Problem> {
+    let call = Call::of(request.headers());
     let caller = desk.national(request.headers())?;
     let (_bytes, body) = read_json(request).await?;
     schema::check(&desk.schemas.feed_confirmation, &body)?;
@@ -103,7 +106,12 @@ pub(super) async fn confirm(
     let mut asks = Vec::new();
     for name in named {
         match desk.own_story(&caller, name).await {
-            Ok((case, _)) => asks.push((case, ask(&desk, &caller.name, case))),
+            Ok((case, story)) => {
+                // Costs a fold of the story: only for whoever listens.
+                let end = hops::are_told().then(|| feedback(&desk.origin, &story)).flatten();
+                let end = end.map(|it| it.0);
+                asks.push(((case, end), ask(&desk, &caller.name, case)));
+            }
             Err(problem) => {
                 let case_id = name.parse().map_err(|_| Problem::at("bad-form", "/cases"))?;
                 told.refused.push(Refused { case_id, code: problem.code });
@@ -111,9 +119,12 @@ pub(super) async fn confirm(
         }
     }
     let (cases, asks): (Vec<_>, Vec<_>) = asks.into_iter().unzip();
-    for (case_id, answer) in cases.into_iter().zip(desk.registrar.ask_all(asks).await) {
+    for ((case_id, end), answer) in cases.into_iter().zip(desk.registrar.ask_all(asks).await) {
         match answer? {
-            Answer::Recorded(_) => told.confirmed += 1,
+            Answer::Recorded(_) => {
+                told.confirmed += 1;
+                end.into_iter().for_each(|it| call.confirmed(case_id, &caller.name, it));
+            }
             Answer::NothingNew(_) => told.known += 1,
             Answer::Refused(it) => told.refused.push(Refused { case_id, code: it.code() }),
         }

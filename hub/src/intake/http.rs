@@ -13,6 +13,7 @@ use super::desk::{Desk, Read};
 use super::receipt::Receipt;
 use super::recent::{Application, Claim};
 use super::submission::{self, Submission};
+use super::traced::Call;
 use super::{feed, later};
 use crate::problem::Problem;
 use crate::registrar::{Answer, Ask, What};
@@ -53,6 +54,7 @@ async fn submit(State(desk): State<Desk>, request: Request) -> Response<axum::bo
 }
 
 async fn hand_in(desk: &Desk, request: Request) -> Result<(StatusCode, Receipt), Problem> {
+    let call = Call::of(request.headers());
     let read = desk.read(request, &desk.schemas.submission, "submission").await?;
     let submission = submission::read(desk, &read)?;
     let application = application(desk, &submission);
@@ -62,7 +64,7 @@ async fn hand_in(desk: &Desk, request: Request) -> Result<(StatusCode, Receipt),
         number: submission.submit.number.clone(),
     };
     refuse_duplicate(desk, application, &mine).await?;
-    let told = record(desk, read, submission).await;
+    let told = record(desk, read, submission, call).await;
     if told.is_err() {
         desk.recent.release(application, mine.sender);
     }
@@ -73,8 +75,9 @@ async fn record(
     desk: &Desk,
     read: Read,
     submission: Submission,
+    call: Call,
 ) -> Result<(StatusCode, Receipt), Problem> {
-    let submit = submission.submit;
+    let (submit, client) = (submission.submit, read.caller.name.clone());
     let ask = Ask {
         actor: Actor::National(read.caller.name),
         occurred_at: submit.submitted_at,
@@ -87,11 +90,16 @@ async fn record(
             key: Some(read.key),
         },
     };
-    match desk.registrar.ask(ask).await? {
-        Answer::Recorded(events) => Ok((StatusCode::CREATED, desk.receipt(&events).await?)),
-        Answer::NothingNew(events) => Ok((StatusCode::OK, desk.receipt(&events).await?)),
-        Answer::Refused(refusal) => Err(refusal.into()),
+    let (status, events) = match desk.registrar.ask(ask).await? {
+        Answer::Recorded(events) => (StatusCode::CREATED, events),
+        Answer::NothingNew(events) => (StatusCode::OK, events),
+        Answer::Refused(refusal) => return Err(refusal.into()),
+    };
+    let receipt = desk.receipt(&events).await?;
+    if let Some(StreamName::Case(case)) = events.first().map(|it| it.envelope.stream) {
+        call.submitted(case, &client, status == StatusCode::CREATED);
     }
+    Ok((status, receipt))
 }
 
 fn application(desk: &Desk, submission: &Submission) -> Application {

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::desk::{Desk, Read};
 use super::personal;
 use super::submission::{broken, moment};
+use super::traced::{self, Call};
 use crate::problem::{Place, Problem};
 use crate::registrar::{Answer, Ask, What};
 
@@ -42,6 +43,7 @@ pub(super) async fn correction(
     Path(name): Path<String>,
     request: Request,
 ) -> Answered {
+    let call = Call::of(request.headers());
     let read = desk.read(request, &desk.schemas.correction, "correction").await?;
     let submitted_at = moment_at(&read, "submitted_at")?;
     let remarks = read.body["remarks"].as_str().unwrap_or("");
@@ -58,7 +60,7 @@ pub(super) async fn correction(
         submitted_at,
         request: RequestId(desk.fresh_id()),
     };
-    record(&desk, &read, &name, command, Some(personal), submitted_at).await
+    record(&desk, (&read, call), &name, command, Some(personal), submitted_at).await
 }
 
 pub(super) async fn withdrawal(
@@ -66,10 +68,11 @@ pub(super) async fn withdrawal(
     Path(name): Path<String>,
     request: Request,
 ) -> Answered {
+    let call = Call::of(request.headers());
     let read = desk.read(request, &desk.schemas.withdrawal, "withdrawal").await?;
     let requested_at = moment_at(&read, "requested_at")?;
     let command = Command::Withdraw { requested_at, request: RequestId(desk.fresh_id()) };
-    record(&desk, &read, &name, command, None, requested_at).await
+    record(&desk, (&read, call), &name, command, None, requested_at).await
 }
 
 pub(super) async fn rating(
@@ -77,10 +80,11 @@ pub(super) async fn rating(
     Path(name): Path<String>,
     request: Request,
 ) -> Answered {
+    let call = Call::of(request.headers());
     let read = desk.read(request, &desk.schemas.rating, "rating").await?;
     let given = read.body["rating"].as_str().and_then(Rating::of);
     let rating = given.ok_or_else(|| Problem::at("unknown-value", "/rating"))?;
-    record(&desk, &read, &name, Command::Rate(rating), None, desk.clock.now()).await
+    record(&desk, (&read, call), &name, Command::Rate(rating), None, desk.clock.now()).await
 }
 
 pub(super) async fn complaint(
@@ -88,13 +92,14 @@ pub(super) async fn complaint(
     Path(name): Path<String>,
     request: Request,
 ) -> Answered {
+    let call = Call::of(request.headers());
     let read = desk.read(request, &desk.schemas.complaint, "complaint").await?;
     let text = |field: &str| read.body[field].as_str().unwrap_or("").to_owned();
     personal::open_text(&text("reference")).map_err(|(code, hint)| {
         broken(vec![Place { pointer: "/reference".to_owned(), code, hint }])
     })?;
     let command = Command::FileComplaint { reference: text("reference"), channel: text("channel") };
-    record(&desk, &read, &name, command, None, desk.clock.now()).await
+    record(&desk, (&read, call), &name, command, None, desk.clock.now()).await
 }
 
 fn moment_at(read: &Read, field: &str) -> Result<Timestamp, Problem> {
@@ -105,7 +110,7 @@ fn moment_at(read: &Read, field: &str) -> Result<Timestamp, Problem> {
 /// Asks the registrar about a case of the caller's own. The rules know a repetition by its content.
 async fn record(
     desk: &Desk,
-    read: &Read,
+    (read, call): (&Read, Call),
     name: &str,
     command: Command,
     personal: Option<Vec<u8>>,
@@ -113,9 +118,15 @@ async fn record(
 ) -> Answered {
     let (case, _story) = desk.own_story(&read.caller, name).await?;
     let actor = Actor::National(read.caller.name.clone());
+    let named = traced::named_by(&command);
     let what = What::Case { case, command, personal, evidence: None, key: None };
     let ask = Ask { actor, occurred_at, caused_by: None, what };
-    match desk.registrar.ask(ask).await? {
+    let answer = desk.registrar.ask(ask).await?;
+    if !matches!(answer, Answer::Refused(_)) {
+        let recorded = matches!(answer, Answer::Recorded(_));
+        call.added(case, &read.caller.name, named, recorded);
+    }
+    match answer {
         Answer::Recorded(events) => Ok((StatusCode::CREATED, told(case, true, &events))),
         Answer::NothingNew(_) => Ok((StatusCode::OK, told(case, false, &[]))),
         Answer::Refused(refusal) => Err(refusal.into()),

@@ -17,3 +17,4 @@ pub mod settled;
 mod submission;
 #[cfg(test)]
 mod tests;
+mod traced;

@@ -14,8 +14,10 @@ use tokio::sync::mpsc;
 use tracing::{error, warn};
 
 use crate::clock::Clock;
+use crate::hops::Moment;
 use crate::intake::examine::{Examined, Incoming, examine, examine_comparison};
 pub use crate::intake::settled::{Fate, Message, Settled};
+use crate::intake::traced;
 use crate::log::Readers;
 use crate::quarantine::{Quarantine, Stray};
 use crate::registrar::{Answer, Ask, Registrar, Unavailable, What, case_event};
@@ -74,6 +76,20 @@ enum Verdict {
     Unknown,
 }
 
+impl Verdict {
+    /// As the metrics call it.
+    fn outcome(&self) -> &'static str {
+        match self {
+            Self::Receipt(_, outcome) | Self::Comparison(outcome) | Self::Stray(outcome, _) => {
+                outcome
+            }
+            Self::Early { .. } => "held",
+            Self::Uncertified => ADAPTER_NOT_CERTIFIED,
+            Self::Unknown => "left",
+        }
+    }
+}
+
 impl ReportDesk {
     /// Whether this version of the adapter lacks a certificate that this hub demands.
     fn is_uncertified(&self, province: ProvinceCode, report: &Examined) -> bool {
@@ -89,7 +105,7 @@ impl ReportDesk {
     /// Takes in a batch from the stream of `province`; answers in order. Again: the same receipts.
     pub async fn take(&self, province: ProvinceCode, batch: &[Message]) -> Vec<Settled> {
         let mut verdicts: Vec<Option<Verdict>> = Vec::with_capacity(batch.len());
-        let (mut places, mut examined) = (Vec::new(), Vec::new());
+        let (mut places, mut examined, began) = (Vec::new(), Vec::new(), Moment::now());
         for (place, message) in batch.iter().enumerate() {
             let Message { subject, headers, payload, headers_readable } = message;
             if !headers_readable {
@@ -124,7 +140,10 @@ impl ReportDesk {
         }
         let answers = self.ask_patiently(province, &examined).await;
         for ((place, report), answer) in places.into_iter().zip(&examined).zip(answers) {
-            verdicts[place] = Some(self.judge(report, answer).await);
+            let verdict = self.judge(report, answer).await;
+            let headers = batch[place].headers.as_ref();
+            traced::reported(province, report, headers, verdict.outcome(), began);
+            verdicts[place] = Some(verdict);
         }
         let verdicts = verdicts.into_iter().map(|it| it.unwrap_or(Verdict::Unknown)).collect();
         self.settle(province, batch, verdicts).await

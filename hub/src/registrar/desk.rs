@@ -23,7 +23,9 @@ use super::published::Published;
 use super::stamps::{EventIds, Moments};
 use super::starting::{AfterCommit, Fatal};
 use super::stories::Stories;
+use super::traced::{self, Times};
 use super::{Answer, Ask, BATCH_MAX, CurrentRules, Job, Knock, Unavailable, What, known};
+use crate::hops::Moment;
 use crate::log::{AppendError, Conflict, EventLog};
 use crate::vault::Sealer;
 use crate::wake::Wake;
@@ -122,19 +124,29 @@ impl Desk {
         let mut round = self.begin();
         self.note_step(&mut round);
         let mut verdicts = Vec::with_capacity(jobs.len());
+        let mut moments = Vec::with_capacity(jobs.len() + 1);
+        moments.push(Moment::now());
         for job in &jobs {
             verdicts.push(self.decide(&job.ask, &mut round)?);
+            moments.push(Moment::now());
         }
+        let batch_events = round.items.iter().map(|it| it.events.len() as u64).sum();
         let Some(mut outcome) = self.commit(round)? else {
             jobs.into_iter().for_each(|it| it.answer(Err(Unavailable::Full)));
             return Ok(Vec::new());
         };
+        let committed = (moments[jobs.len()], Moment::now());
         let conflict = outcome.iter().any(Result::is_err);
         let mut again = Vec::new();
-        for (job, verdict) in jobs.into_iter().zip(verdicts) {
+        for (at, (job, verdict)) in jobs.into_iter().zip(verdicts).enumerate() {
             let answer = match verdict {
                 Verdict::Append(item) => match &mut outcome[item] {
-                    Ok(recorded) => Some(Answer::Recorded(std::mem::take(recorded))),
+                    Ok(recorded) => {
+                        let decided = (moments[at], moments[at + 1]);
+                        let times = Times { decided, committed, batch_events };
+                        traced::tell(&job.ask, recorded, &times);
+                        Some(Answer::Recorded(std::mem::take(recorded)))
+                    }
                     Err(_conflict) => None,
                 },
                 // It may rest on what was not recorded after all.

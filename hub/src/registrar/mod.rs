@@ -9,6 +9,7 @@ pub mod starting;
 mod stories;
 #[cfg(test)]
 mod tests;
+mod traced;
 
 use std::sync::{Arc, PoisonError, RwLock};
 

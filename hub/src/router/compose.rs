@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use events::ids::{CaseId, StreamName};
 use events::proof::seal::{SealedTo, seal_to};
 use events::proof::signature::Purpose;
+use events::trace::{SpanId, TraceParent};
 use events::work::{PersonalPart, Work, WorkKind};
 use events::{subjects, wire};
 use hub_core::plan::Step;
@@ -14,8 +15,8 @@ use serde_json::Value;
 
 use crate::clock::Clock;
 use crate::log::{ReadError, Readers};
-use crate::router::connector::Outgoing;
-use crate::router::handover::{Handover, Origin, SealedPart, handover, traceparent};
+use crate::router::connector::{Outgoing, Trace};
+use crate::router::handover::{Handover, Origin, SealedPart, cause, handover};
 use crate::signer::Signer;
 use crate::vault::{Opener, VaultError};
 use crate::views::membership::Membership;
@@ -138,7 +139,11 @@ impl Composer {
             subject: subjects::work(waiting.province, token),
             message_id: format!("{}.{token}.{}", waiting.request, step.attempt),
             signature: self.signer.sign(Purpose::ToProvince, &payload),
-            traceparent: Some(traceparent(waiting.case, id)),
+            trace: Some(Trace {
+                own: TraceParent::of(waiting.case, forward(step)),
+                cause: cause(&story, waiting.request)
+                    .map_or(SpanId::intake(waiting.case), SpanId::append),
+            }),
             payload: payload.into(),
         })
     }
@@ -170,6 +175,11 @@ impl Composer {
         }
         Ok(whole)
     }
+}
+
+/// The span of this attempt: the same attempt again is the same span.
+pub fn forward(step: &Step) -> SpanId {
+    SpanId::forward(step.waiting.request, u64::from(step.attempt))
 }
 
 /// Fresh randomness of the machine.

@@ -7,6 +7,7 @@ use async_nats::connection::State;
 use async_nats::jetstream;
 use async_nats::jetstream::message::PublishMessage;
 use bytes::Bytes;
+use events::trace::{SpanId, TraceParent};
 use events::{subjects, wire};
 use futures::StreamExt as _;
 
@@ -24,10 +25,19 @@ pub struct Outgoing {
     pub message_id: String,
     /// The hub's detached JWS over `payload`.
     pub signature: String,
-    /// W3C trace context, if it belongs to one story.
-    pub traceparent: Option<String>,
+    /// Where it stands in the trace of its case, if it belongs to one.
+    pub trace: Option<Trace>,
     /// The exact bytes that are signed.
     pub payload: Bytes,
+}
+
+/// A message's place in a case's trace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trace {
+    /// Its own span: what the adapter's spans go back to.
+    pub own: TraceParent,
+    /// What it goes back to itself.
+    pub cause: SpanId,
 }
 
 /// Why the broker did not say that it has a message.
@@ -103,8 +113,8 @@ fn outbound(message: Outgoing) -> PublishMessage {
         .message_id(&message.message_id)
         .expected_stream(subjects::WORK_STREAM)
         .payload(message.payload);
-    match message.traceparent {
-        Some(trace) => publish.header(subjects::TRACE_HEADER, trace.as_str()),
+    match message.trace {
+        Some(trace) => publish.header(subjects::TRACE_HEADER, trace.own.to_string()),
         None => publish,
     }
 }

@@ -13,6 +13,7 @@ use events::envelope::{Actor, Position, Recorded};
 use events::ids::{CaseId, EventId, StreamName};
 use events::proof::seal;
 use events::proof::signature::Purpose;
+use events::trace::{SpanId, TraceParent};
 use events::{subjects, wire};
 use futures::StreamExt as _;
 use hub_core::command::Command;
@@ -23,9 +24,10 @@ use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
 use crate::clock::Clock;
+use crate::hops::Moment;
 use crate::log::{ReadError, Readers};
 use crate::registrar::{Ask, Registrar, Unavailable, What};
-use crate::router::Chain;
+use crate::router::{Chain, traced};
 use crate::signer::Signer;
 use crate::vault::Opener;
 use crate::views::reader::{ViewError, ViewReader};
@@ -219,13 +221,29 @@ impl FeedbackSender {
         let story = needs.readers.read_aside(move |log| log.read_stream(&stream)).await;
         let story = story.map_err(FeedbackError::Story)?;
         let (id, body) = self.body(hook, &story).ok_or(FeedbackError::NotEnded)?;
+        let began = Moment::now();
+        let brought = self.call(hook, row, id, body).await;
+        traced::feedback(row.case, &hook.client, id, brought.is_ok(), began);
+        brought
+    }
+
+    async fn call(
+        &self,
+        hook: &Webhook,
+        row: &FeedbackRow,
+        id: EventId,
+        body: Vec<u8>,
+    ) -> Result<(), FeedbackError> {
+        let needs = &self.needs;
         let signature = needs.signer.sign(Purpose::Feedback, &body);
+        let trace = TraceParent::of(row.case, SpanId::feedback(row.case));
         let request = self
             .http
             .post(hook.url.clone())
             .header(reqwest::header::CONTENT_TYPE, wire::CONTENT_TYPE)
             .header(subjects::SIGNATURE_HEADER, signature)
             .header("Idempotency-Key", id.to_string())
+            .header(subjects::TRACE_HEADER, trace.to_string())
             .body(body);
         let answer = request.send().await;
         let status = answer.map_err(|it| FeedbackError::NoAnswer(it.without_url()))?.status();

@@ -2,7 +2,7 @@
 
 use events::case::CaseEvent;
 use events::envelope::{Event, Recorded};
-use events::ids::{CaseId, EventId};
+use events::ids::{EventId, RequestId};
 use events::work::{Work, WorkKind};
 use hub_core::case::{Case, evolve};
 use hub_core::plan::Waiting;
@@ -98,8 +98,13 @@ fn sealed_part(recorded: &Recorded) -> Option<SealedPart<'_>> {
     Some(SealedPart { event: recorded.envelope.id, bytes })
 }
 
-/// W3C trace context: all messages of one case belong to one trace.
-pub fn traceparent(case: CaseId, message: uuid::Uuid) -> String {
-    let span = message.as_u128() as u64 | 1;
-    format!("00-{:032x}-{span:016x}-01", case.0.as_u128())
+/// The event that asked for `request`: what every attempt to forward it goes back to.
+pub fn cause(story: &[Recorded], request: RequestId) -> Option<EventId> {
+    let asks = |event: &CaseEvent| match event {
+        CaseEvent::CaseRouted(it) => it.request == request,
+        CaseEvent::CorrectionSubmitted(it) => it.request == request,
+        CaseEvent::CaseWithdrawn(it) => it.request == request,
+        _ => false,
+    };
+    story.iter().find(|it| case_event(it).is_some_and(asks)).map(|it| it.envelope.id)
 }

@@ -10,6 +10,7 @@ pub mod handover;
 pub mod in_flight;
 pub mod receipts;
 pub mod reconcile;
+mod traced;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use hub_core::plan::{Pace, Step, Waiting, plan};
 use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
+use crate::hops::Moment;
 use crate::registrar::{Ask, Registrar, What};
 use crate::router::compose::{CannotSend, Composer};
 use crate::router::connector::{Connector, Outgoing, PublishError};
@@ -126,6 +128,7 @@ impl<C: Connector> Router<C> {
     pub async fn round(&mut self) -> Result<Round, ViewError> {
         let rows = self.look().await?;
         let steps = self.plan(&rows);
+        let began = Moment::now();
         let more = steps.len() == self.config.steps_a_round_max;
         let composed = self.composer.compose_all(&steps).await;
         let mut round = Round { more, ..Round::default() };
@@ -143,7 +146,7 @@ impl<C: Connector> Router<C> {
                 }
             }
         }
-        let forwarded = self.send(sendable, messages).await;
+        let forwarded = self.send(sendable, messages, began).await;
         round.forwarded = forwarded.0.len();
         round.unsent = forwarded.1;
         self.note(forwarded.0).await;
@@ -175,11 +178,18 @@ impl<C: Connector> Router<C> {
     }
 
     /// Sends and sorts: what the broker has, and how many it may not have.
-    async fn send(&mut self, steps: Vec<Step>, messages: Vec<Outgoing>) -> (Vec<Step>, usize) {
+    async fn send(
+        &mut self,
+        steps: Vec<Step>,
+        messages: Vec<Outgoing>,
+        began: Moment,
+    ) -> (Vec<Step>, usize) {
+        let traces: Vec<_> = messages.iter().map(|it| it.trace).collect();
         let answers = self.connector.publish(messages).await;
         let (mut forwarded, mut unsent) = (Vec::with_capacity(steps.len()), 0);
-        for (step, answer) in steps.into_iter().zip(answers) {
+        for ((step, answer), trace) in steps.into_iter().zip(answers).zip(traces) {
             let province = step.waiting.province;
+            traced::forwarding(&step, trace, &answer, began);
             match answer {
                 Ok(()) => {
                     count(province, "forwarded");

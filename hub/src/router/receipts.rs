@@ -83,7 +83,7 @@ impl<C: Connector> ReceiptSender<C> {
             subject: subjects::work(province, subjects::RECEIPTS_TOKEN),
             message_id: id.to_string(),
             signature: self.signer.sign(Purpose::ToProvince, &payload),
-            traceparent: None,
+            trace: None,
             payload: payload.into(),
         })
     }

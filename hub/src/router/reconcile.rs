@@ -384,7 +384,7 @@ impl<C: Connector> Reconciler<C> {
             subject: subjects::work(province, subjects::RECONCILE_TOKEN),
             message_id: id.to_string(),
             signature: self.signer.sign(Purpose::ToProvince, &payload),
-            traceparent: None,
+            trace: None,
             payload: payload.into(),
         };
         for answer in self.connector.publish(vec![message]).await {

@@ -29,6 +29,21 @@ fn the_example_lists_the_defaults_of_tables_and_folders_and_the_worked_examples_
 }
 
 #[test]
+fn the_example_lists_the_defaults_of_telemetry() {
+    let given: File = toml::from_str(EXAMPLE).unwrap();
+    assert_eq!(given.telemetry, TraceSettings::default());
+    let section = EXAMPLE.split("[telemetry]\n").nth(1).unwrap();
+    let section = section.split("\n[").next().unwrap();
+    for setting in format!("{:?}", given.telemetry).split(['{', ',']) {
+        let Some((setting, _)) = setting.trim().split_once(": ") else { continue };
+        assert!(
+            section.contains(&format!("{setting} = ")),
+            "`telemetry.{setting}` is not in the example"
+        );
+    }
+}
+
+#[test]
 fn what_tables_and_folders_cannot_be_is_named() {
     for (right, wrong, named) in [
         ("schema = \"hub_exchange\"", "schema = \"x; DROP\"", "`table.schema`"),

@@ -73,6 +73,18 @@ fn the_codes_of_the_office_are_read_with_the_file_that_names_them() {
 }
 
 #[test]
+fn a_collector_that_this_build_cannot_reach_is_refused_by_name() {
+    let text = example().replace("# otlp_endpoint", "otlp_endpoint");
+    match Config::parse(&text, Path::new("x"), Path::new("../deploy")) {
+        Ok(given) => assert!(cfg!(feature = "otlp") && given.telemetry.endpoint().is_some()),
+        Err(error) => {
+            let told = crate::check::chain(&error);
+            assert!(!cfg!(feature = "otlp") && told.contains("--features otlp"), "{told}");
+        }
+    }
+}
+
+#[test]
 fn all_problems_are_told_at_once() {
     let text = example()
         .replace("province = \"22\"", "province = \"71\"")

@@ -112,7 +112,7 @@ impl Hub {
 
     fn signed(&self, body: Vec<u8>) -> Letter {
         let signature = Some(signature::sign(&self.key, "hub-1", Purpose::ToProvince, &body));
-        Letter { body: body.into(), signature, redelivered: false }
+        Letter { body: body.into(), signature, redelivered: false, trace: None }
     }
 
     fn receipts(&self, parcels: &[Parcel], case: CaseId, refused: Option<&str>) -> Letter {

@@ -22,6 +22,7 @@ use super::feed::{self, Taking};
 use super::problem::Problem;
 use super::settings::Settings;
 use crate::adapter::Shared;
+use crate::hops::{self, Moment};
 use crate::office::desk::{Answer, Answers, Desk, OperationId};
 use crate::office::news;
 use crate::store::StoreError;
@@ -193,7 +194,7 @@ async fn one(State(office): State<Office>, Path(text): Path<String>) -> Result<R
 async fn take(State(office): State<Office>, Path(text): Path<String>) -> Result<Response, Problem> {
     let number = number(&text)?;
     let shared = office.shared();
-    let now = shared.clock.real_now();
+    let (began, now) = (Moment::now(&shared.clock), shared.clock.real_now());
     match shared.store.write(move |it| feed::take(it, number, now)).await? {
         Taking::Unknown => Err(Problem::new("unknown-work")),
         Taking::EarlierWaits { number } => {
@@ -201,6 +202,11 @@ async fn take(State(office): State<Office>, Path(text): Path<String>) -> Result<
         }
         Taking::Taken { again } => {
             shared.forget_opened(number);
+            if !again && hops::are_told() {
+                let kept = shared.store.write(move |it| feed::find(it, number)).await?;
+                let work = kept.and_then(|it| it.work);
+                work.iter().for_each(|it| began.given(&shared.clock, it, true));
+            }
             Ok(axum::Json(json!({"number": number, "again": again})).into_response())
         }
     }
