@@ -34,6 +34,7 @@ mod simulation;
 mod table_office;
 mod threats;
 mod tidy;
+mod traces;
 mod travel;
 mod vectors;
 mod zoo;

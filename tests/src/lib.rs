@@ -3,6 +3,7 @@
 pub mod alone;
 pub mod broker;
 pub mod canary;
+pub mod collector;
 pub mod compatibility;
 pub mod http;
 pub mod invariants;
