@@ -6,6 +6,7 @@ mod bad_http;
 mod bad_nats;
 mod broker;
 mod broker_answers;
+mod browser;
 mod canary;
 mod certificates;
 mod command_line;

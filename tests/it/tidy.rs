@@ -236,7 +236,7 @@ fn no_path_of_somebodys_machine_is_committed() {
 
 #[test]
 fn the_checks_themselves_can_fail() {
-    let code = "//! A file.\nfn long() {\n".to_owned() + &"    work();\n".repeat(70) + "}\n";
+    let code = format!("//! A file.\nfn long() {{\n{}}}\n", "    work();\n".repeat(70));
     let path = "hub/src/views/a.rs".into();
     let source = Source { path, text: code, only_for_tests: false };
     assert_eq!(long_functions(&source).len(), 1);

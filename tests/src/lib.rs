@@ -2,6 +2,7 @@
 
 pub mod alone;
 pub mod broker;
+pub mod browser;
 pub mod canary;
 pub mod collector;
 pub mod compatibility;
