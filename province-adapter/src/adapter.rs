@@ -10,29 +10,32 @@ use std::time::Duration;
 use async_nats::Client;
 use events::wire::{self, ToProvince};
 use events::work::PersonalPart;
-use futures::StreamExt as _;
+use jiff::Timestamp;
 use tokio::sync::Notify;
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::clock::Clock;
 use crate::comparing;
 use crate::config::{Broker, Config};
 use crate::connection;
-use crate::hops::{self, Moment};
-use crate::inbox::{self, Arrival, Content, Distrust, Letter, Waiting};
+use crate::handing::{self, Waiting};
+use crate::hops::Moment;
+use crate::inbox::{Arrival, Content, Distrust, Letter};
 use crate::keys::{Identity, KeyError};
+use crate::life::Life;
 use crate::limits::Limits;
 use crate::office::{OfficeSystem, TakeError, TakenWork};
 use crate::outbox::Pace;
+use crate::pacing;
+use crate::receiving;
 use crate::reporter::Reporter;
+use crate::sending;
 use crate::store::{Store, StoreError};
 
 /// Opened personal parts that wait in memory for the office; the others are opened again.
 const OPENED_KEPT_MAX: usize = 1024;
 /// Between two notes in the store that the adapter lives.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
-/// The slow tick of handing over, behind every wake-up.
-const HAND_OVER_TICK: Duration = Duration::from_millis(500);
 /// For what was acknowledged to reach the broker at the end.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -75,6 +78,7 @@ pub(crate) struct Shared {
     pub(crate) work_wake: Notify,
     pub(crate) life_wake: Notify,
     pub(crate) connected: AtomicBool,
+    pub(crate) life: Life,
     /// The connection came (back).
     pub(crate) compare_wake: Notify,
     opened: Mutex<HashMap<i64, PersonalPart>>,
@@ -116,13 +120,29 @@ impl Shared {
         self.outbox_wake.notify_one();
     }
 
+    /// Says it once when the disk is full, and once when it has space again.
+    pub(crate) fn note_disk(&self, now: Timestamp) {
+        let full = self.store.is_full();
+        if !self.life.disk(full, now) {
+            return;
+        }
+        if full {
+            error!(
+                "the disk of the store is full 存储所在磁盘已满: nothing is acknowledged and no answer of the office is taken until there is space; then it goes on by itself, and nothing is lost"
+            );
+        } else {
+            info!("the disk has space again 磁盘已有空间: everything goes on");
+        }
+        self.life_wake.notify_one();
+    }
+
     /// The office has this work; its opened part need not be at hand any more.
     pub(crate) fn forget_opened(&self, row: i64) {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner).remove(&row);
     }
 
     /// The work with its personal part, from memory or opened again.
-    fn open(&self, waiting: &Waiting) -> Result<TakenWork, TakeError> {
+    pub(crate) fn open(&self, waiting: &Waiting) -> Result<TakenWork, TakeError> {
         let Ok(ToProvince::Work(work)) = wire::to_province_from_bytes(&waiting.body) else {
             return Err(TakeError::not_now("this version cannot read the kept work"));
         };
@@ -163,6 +183,7 @@ impl Adapter {
             work_wake: Notify::new(),
             life_wake: Notify::new(),
             connected: AtomicBool::new(false),
+            life: Life::beside(&config.store),
             compare_wake: Notify::new(),
             opened: Mutex::new(HashMap::new()),
         };
@@ -181,12 +202,17 @@ impl Adapter {
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), AdapterError> {
         let shared = self.shared;
+        let limits = shared.limits.clone();
+        if let Err(error) = shared.store.write(move |it| pacing::keep_bounds(it, &limits)).await {
+            // On a full disk those of the last time go on counting.
+            warn!(error = %error, "cannot note the bounds in the store");
+        }
         let client = connection::connect(&self.broker, &shared).await?;
         info!(province.code = %shared.identity.province, "the adapter runs");
         let ended = tokio::select! {
-            () = connection::receive(Arc::clone(&shared), client.clone()) => ended("receiving"),
-            () = connection::send(Arc::clone(&shared), client.clone()) => ended("sending"),
-            () = hand_over(&shared, &office) => ended("handing over"),
+            () = receiving::receive(Arc::clone(&shared), client.clone()) => ended("receiving"),
+            () = sending::send(Arc::clone(&shared), client.clone()) => ended("sending"),
+            () = handing::hand_over(&shared, &office) => ended("handing over"),
             () = beat(&shared) => ended("noting that it lives"),
             () = comparing::run(&shared) => ended("comparing"),
             () = shared.store.stopped() => Err(StoreError::Stopped.into()),
@@ -213,62 +239,12 @@ async fn leave(shared: &Arc<Shared>, client: &Client) {
     info!(province.code = %shared.identity.province, "the adapter stops");
 }
 
-/// Offers the oldest untaken work to the office, for ever.
-async fn hand_over(shared: &Arc<Shared>, office: &impl OfficeSystem) {
-    if office.fetches() {
-        return std::future::pending().await;
-    }
-    loop {
-        let (now, count_max) = (shared.clock.real_now(), shared.limits.hand_over_at_once_max);
-        let waiting = shared.store.write(move |it| inbox::waiting(it, now, count_max)).await;
-        let waiting = waiting.unwrap_or_else(|error| {
-            warn!(error = %error, "cannot look for work to hand over");
-            Vec::new()
-        });
-        if waiting.is_empty() {
-            tokio::select! {
-                () = shared.work_wake.notified() => {}
-                () = tokio::time::sleep(HAND_OVER_TICK) => {}
-            }
-        }
-        futures::stream::iter(waiting)
-            .for_each_concurrent(None, |it| hand_over_one(shared, office, it))
-            .await;
-    }
-}
-
-async fn hand_over_one(shared: &Arc<Shared>, office: &impl OfficeSystem, waiting: Waiting) {
-    let began = Moment::now(&shared.clock);
-    let taken = match shared.open(&waiting) {
-        Ok(work) => {
-            let given = hops::are_told().then(|| work.work.clone());
-            let taking = tokio::time::timeout(shared.limits.take_timeout, office.take(work));
-            let taken = taking.await;
-            let taken = taken.unwrap_or_else(|_| Err(TakeError::not_now("no answer in time")));
-            given.iter().for_each(|it| began.given(&shared.clock, it, taken.is_ok()));
-            taken
-        }
-        Err(error) => Err(error),
-    };
-    let (row, now) = (waiting.row, shared.clock.real_now());
-    let noted = match taken {
-        Ok(()) => shared.store.write(move |it| inbox::taken(it, row, now)).await,
-        Err(error) => {
-            debug!(error = %error, "the office did not take the work");
-            let wait = shared.limits.retake_wait.mul_f64(0.8 + rand::random::<f64>() * 0.4);
-            let next_at = now.checked_add(wait).unwrap_or(now);
-            shared.store.write(move |it| inbox::take_later(it, row, next_at)).await
-        }
-    };
-    if let Err(error) = noted {
-        warn!(error = %error, "cannot note whether the office took the work; it is offered again");
-    }
-}
-
 /// For `status`, which has only the store to look at.
 async fn beat(shared: &Arc<Shared>) {
     loop {
-        if let Err(error) = note_life(shared).await {
+        if let Err(error) = note_life(shared).await
+            && !matches!(error, StoreError::Full)
+        {
             warn!(error = %error, "cannot note in the store that the adapter lives");
         }
         tokio::select! {
@@ -279,7 +255,12 @@ async fn beat(shared: &Arc<Shared>) {
 }
 
 async fn note_life(shared: &Shared) -> Result<(), StoreError> {
-    let now_ms = shared.clock.real_now().as_millisecond();
+    let now = shared.clock.real_now();
+    shared.note_disk(now);
+    if let Err(error) = shared.life.say(now) {
+        debug!(error = %error, "cannot write beside the store that the adapter lives");
+    }
+    let now_ms = now.as_millisecond();
     let connected = shared.connected.load(Ordering::Relaxed);
     shared
         .store

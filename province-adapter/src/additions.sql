@@ -29,3 +29,41 @@ CREATE TABLE IF NOT EXISTS listing (
   day       TEXT NOT NULL,
   PRIMARY KEY (inventory, day)
 ) STRICT, WITHOUT ROWID;
+
+-- What is written and emptied again to see whether a full disk has space.
+CREATE TABLE IF NOT EXISTS room (
+  one    INTEGER PRIMARY KEY CHECK (one = 1),
+  filler BLOB
+) STRICT;
+
+-- The bounds that the running adapter was given; none until one has run.
+CREATE TABLE IF NOT EXISTS bound (
+  one                INTEGER PRIMARY KEY CHECK (one = 1),
+  outbox_reports_max INTEGER NOT NULL
+) STRICT;
+
+-- Cases that the office was handed and has not answered: how much it has to do.
+CREATE TABLE IF NOT EXISTS with_office (
+  case_id BLOB PRIMARY KEY,
+  since   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Why work could not be handed over, and since when. Never personal data.
+CREATE TABLE IF NOT EXISTS not_taken (
+  work   INTEGER PRIMARY KEY,
+  reason TEXT NOT NULL,
+  since  INTEGER NOT NULL
+) STRICT;
+
+-- What the office answered and could not be used, newest of each kind and name; never personal data.
+CREATE TABLE IF NOT EXISTS trouble (
+  source TEXT NOT NULL,
+  about  TEXT NOT NULL,
+  code   TEXT NOT NULL,
+  text   TEXT NOT NULL,
+  first  INTEGER NOT NULL,
+  last   INTEGER NOT NULL,
+  count  INTEGER NOT NULL,
+  PRIMARY KEY (source, about, code)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS trouble_last ON trouble (last);

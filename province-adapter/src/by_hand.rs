@@ -10,6 +10,7 @@ use events::wire::{self, ToProvince};
 use jiff::Timestamp;
 use rusqlite::Connection;
 
+use crate::handing;
 use crate::inbox::{self, Arrival, Letter, Moments};
 use crate::inventory;
 use crate::keys::Identity;
@@ -89,8 +90,8 @@ impl ByHand {
         now: Timestamp,
         count_max: usize,
     ) -> Result<Vec<(i64, TakenWork)>, StoreError> {
-        let waiting = inbox::waiting(&self.connection, now, count_max)?;
-        let open = |it: inbox::Waiting| match wire::to_province_from_bytes(&it.body) {
+        let waiting = handing::waiting(&self.connection, now, count_max)?;
+        let open = |it: handing::Waiting| match wire::to_province_from_bytes(&it.body) {
             Ok(ToProvince::Work(work)) => {
                 let personal = self.identity.open(&work).ok().flatten();
                 Some((it.row, TakenWork { work, applicant: personal.map(|it| it.applicant) }))
@@ -102,7 +103,7 @@ impl ByHand {
 
     /// The office has it.
     pub fn taken(&self, row: i64, now: Timestamp) -> Result<(), StoreError> {
-        inbox::taken(&self.connection, row, now)
+        handing::taken(&self.connection, row, now)
     }
 
     /// News of the office, with a text for the applicant that travels sealed: durable in the outbox
@@ -158,7 +159,7 @@ impl ByHand {
         &self,
         what: impl FnOnce(&Connection) -> Result<T, E>,
     ) -> Result<T, E> {
-        let failed = |it: rusqlite::Error| E::from(StoreError::Statement(it));
+        let failed = |it: rusqlite::Error| E::from(StoreError::from(it));
         let transaction = self.connection.unchecked_transaction().map_err(failed)?;
         let result = what(&transaction)?;
         transaction.commit().map_err(failed)?;

@@ -20,6 +20,7 @@ use crate::limits::{self, Limits, LimitsFile};
 use crate::office::codes::Codes;
 use crate::office::{folder::FolderSettings, http, pull, settings, table::TableSettings};
 use crate::outbox::Pace;
+use crate::page::PageSettings;
 
 /// The file cannot be used. The texts are for whoever writes it.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +76,12 @@ pub struct Config {
     pub codes: Arc<Codes>,
     /// Where spans go.
     pub telemetry: TraceSettings,
+    /// The page of this adapter.
+    pub page: PageSettings,
+    /// Its certificate of conformance, whose end `status` tells.
+    pub certificate_file: Option<PathBuf>,
+    /// Where the configuration lies.
+    pub folder: PathBuf,
     /// Time told faster: a demonstration.
     pub time_lapse: Option<TimeLapse>,
 }
@@ -134,6 +141,9 @@ struct File {
     origin: String,
     office: String,
     codes: Option<PathBuf>,
+    certificate_file: Option<PathBuf>,
+    #[serde(default)]
+    page: PageSettings,
     broker: BrokerFile,
     keys: KeysFile,
     store: StoreFile,
@@ -295,6 +305,9 @@ fn check(file: File, folder: &Path, problems: &mut Vec<String>) -> Option<Config
         office: office?,
         codes: Arc::new(codes?),
         telemetry: file.telemetry.in_folder(folder),
+        page: file.page.in_folder(folder),
+        certificate_file: file.certificate_file.map(at),
+        folder: folder.to_owned(),
         time_lapse: file.time_lapse,
     })
 }
@@ -305,6 +318,7 @@ fn office(file: &File, folder: &Path, problems: &mut Vec<String>) -> Option<Offi
     problems.extend(file.pull.problems());
     problems.extend(file.table.problems());
     problems.extend(file.folder.problems());
+    problems.extend(file.page.problems());
     match file.office.as_str() {
         "simulated" => Some(Office::Simulated(file.simulated.clone())),
         "http" => {

@@ -12,9 +12,10 @@ use events::work::{PersonalPart, Receipts, Work, WorkKind};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, named_params, params};
 
+use crate::ending::{self, Ended};
 use crate::inventory;
 use crate::keys::{HubSignatureError, Identity, OpenError, randomness};
-use crate::outbox::{self, Draft, Ended, ReportError, id, signed};
+use crate::outbox::{self, Draft, ReportError, id, signed};
 use crate::recount;
 use crate::store::StoreError;
 
@@ -213,7 +214,7 @@ fn raise_epoch(connection: &Connection, epoch: u64, now: Timestamp) -> Result<bo
     let epoch = signed(epoch);
     if epoch > seen {
         connection.prepare_cached("UPDATE fence SET epoch = ?1")?.execute([epoch])?;
-        outbox::hurry(connection, now)?;
+        ending::hurry(connection, now)?;
     }
     Ok(epoch >= seen)
 }
@@ -240,7 +241,7 @@ fn say_again(
         .prepare_cached("SELECT next_send_at IS NULL FROM report WHERE id = ?1")?
         .query_row([delivered_by], |row| row.get(0))?;
     // Unreceipted, it is being sent anyway, at its own pace.
-    if receipted { outbox::send_again_from(connection, case, delivered_by, now) } else { Ok(0) }
+    if receipted { ending::send_again_from(connection, case, delivered_by, now) } else { Ok(0) }
 }
 
 fn take_in(
@@ -282,7 +283,7 @@ fn end_all(
 ) -> Result<Arrival, ReportError> {
     let (mut ended, mut refused) = (0, 0);
     for receipt in &receipts.receipts {
-        match outbox::end(connection, receipt, now)? {
+        match ending::end(connection, receipt, now)? {
             Ended::Now { refused: was_refused } => {
                 ended += 1;
                 refused += usize::from(was_refused);
@@ -328,53 +329,6 @@ fn count(connection: &Connection, reason: &str) -> Result<(), StoreError> {
              ON CONFLICT (reason) DO UPDATE SET count = count + 1",
         )?
         .execute([reason])?;
-    Ok(())
-}
-
-/// Work that the office has not taken yet.
-pub(crate) struct Waiting {
-    pub(crate) row: i64,
-    pub(crate) body: Vec<u8>,
-}
-
-/// The oldest work that may be handed over now, one a case, so that a correction never overtakes.
-pub(crate) fn waiting(
-    connection: &Connection,
-    now: Timestamp,
-    count_max: usize,
-) -> Result<Vec<Waiting>, StoreError> {
-    let mut select = connection.prepare_cached(
-        "SELECT id, body FROM work WHERE taken_at IS NULL AND next_take_at <= ?1
-           AND NOT EXISTS (SELECT 1 FROM work AS earlier WHERE earlier.case_id = work.case_id
-                           AND earlier.taken_at IS NULL AND earlier.id < work.id)
-         ORDER BY id LIMIT ?2",
-    )?;
-    let count_max = i64::try_from(count_max).unwrap_or(i64::MAX);
-    let rows = select.query_map(params![now.as_millisecond(), count_max], |row| {
-        Ok(Waiting { row: row.get(0)?, body: row.get(1)? })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// The office has it.
-pub(crate) fn taken(connection: &Connection, row: i64, now: Timestamp) -> Result<(), StoreError> {
-    connection
-        .prepare_cached("UPDATE work SET taken_at = ?2 WHERE id = ?1")?
-        .execute(params![row, now.as_millisecond()])?;
-    Ok(())
-}
-
-/// The office could not take it now.
-pub(crate) fn take_later(
-    connection: &Connection,
-    row: i64,
-    next_at: Timestamp,
-) -> Result<(), StoreError> {
-    connection
-        .prepare_cached(
-            "UPDATE work SET take_tries = take_tries + 1, next_take_at = ?2 WHERE id = ?1",
-        )?
-        .execute(params![row, next_at.as_millisecond()])?;
     Ok(())
 }
 

@@ -355,7 +355,7 @@ pub(crate) fn obey(
     }
     let mut again = 0;
     for case in &order.report_again {
-        again += crate::outbox::send_all_again(connection, *case, now)?;
+        again += crate::ending::send_all_again(connection, *case, now)?;
     }
     let Some(inventory) = order.inventory else { return Ok(again) };
     for day in order.list.iter().take(DAYS_A_MESSAGE_MAX) {

@@ -62,7 +62,12 @@ pub(super) fn run(role: &Role, config: &Path) -> Option<ExitCode> {
             enrol::join(config, &it.bundle, it.hub.as_deref()),
             format!("province-adapter --config {} check, then (re)start it", config.display()),
         ),
-        Role::Serve | Role::Check | Role::Status { .. } | Role::Certify(_) | Role::Sandbox(_) => {
+        Role::Serve
+        | Role::Check { .. }
+        | Role::Reconcile(_)
+        | Role::Status { .. }
+        | Role::Certify(_)
+        | Role::Sandbox(_) => {
             return None;
         }
     };

@@ -15,19 +15,28 @@ mod comparing;
 pub mod config;
 pub mod conformance;
 mod connection;
+mod ending;
 pub mod enrol;
+mod handing;
 mod headers;
 pub mod hops;
 mod inbox;
 mod inventory;
 pub mod keys;
+pub mod life;
 pub mod limits;
 pub mod office;
 pub mod outbox;
+mod pacing;
+pub mod page;
+mod receiving;
+pub mod reconcile;
 mod recount;
 pub mod reporter;
+mod sending;
 pub mod status;
 pub mod store;
+mod trouble;
 
 #[cfg(test)]
 mod tests;

@@ -21,6 +21,16 @@ pub struct Limits {
     pub take_timeout: Duration,
     /// Before work is offered again.
     pub retake_wait: Duration,
+    /// Work in the inbox that the office has not taken; from then on none is fetched.
+    pub inbox_work_max: usize,
+    /// Reports without a receipt; from then on the office's news is not taken.
+    pub outbox_reports_max: usize,
+    /// Cases that the office was handed and has not answered; from then on it is handed none.
+    pub office_open_max: usize,
+    /// Work that the office is handed within a minute.
+    pub hand_over_per_minute_max: u32,
+    /// Below it `check`, `status` and the page warn.
+    pub disk_free_bytes_min: u64,
 }
 
 #[derive(Deserialize)]
@@ -33,6 +43,11 @@ pub(crate) struct LimitsFile {
     pub(crate) hand_over_at_once_max: u64,
     pub(crate) take_timeout_ms: u64,
     pub(crate) retake_wait_ms: u64,
+    pub(crate) inbox_work_max: u64,
+    pub(crate) outbox_reports_max: u64,
+    pub(crate) office_open_max: u64,
+    pub(crate) hand_over_per_minute_max: u64,
+    pub(crate) disk_free_mb_min: u64,
 }
 
 impl Default for LimitsFile {
@@ -45,6 +60,11 @@ impl Default for LimitsFile {
             hand_over_at_once_max: 128,
             take_timeout_ms: 30_000,
             retake_wait_ms: 5_000,
+            inbox_work_max: 20_000,
+            outbox_reports_max: 50_000,
+            office_open_max: 10_000,
+            hand_over_per_minute_max: 600,
+            disk_free_mb_min: 512,
         }
     }
 }
@@ -71,6 +91,23 @@ pub(crate) fn check(file: &LimitsFile, problems: &mut Vec<String>) -> Limits {
         )),
         take_timeout: ms(bounded("take_timeout_ms", file.take_timeout_ms, 100, 600_000)),
         retake_wait: ms(bounded("retake_wait_ms", file.retake_wait_ms, 10, 3_600_000)),
+        inbox_work_max: count(bounded("inbox_work_max", file.inbox_work_max, 1, 1_000_000)),
+        outbox_reports_max: count(bounded(
+            "outbox_reports_max",
+            file.outbox_reports_max,
+            10,
+            1_000_000,
+        )),
+        office_open_max: count(bounded("office_open_max", file.office_open_max, 1, 10_000_000)),
+        hand_over_per_minute_max: u32::try_from(bounded(
+            "hand_over_per_minute_max",
+            file.hand_over_per_minute_max,
+            1,
+            10_000_000,
+        ))
+        .unwrap_or(u32::MAX),
+        disk_free_bytes_min: bounded("disk_free_mb_min", file.disk_free_mb_min, 1, 1_000_000)
+            * (1 << 20),
     };
     if file.fetch_heartbeat_ms.saturating_mul(2) > file.fetch_expires_ms {
         problems.push(

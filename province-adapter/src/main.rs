@@ -4,7 +4,7 @@ mod joining;
 mod traces;
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +23,10 @@ use province_adapter::office::obedient::ObedientOffice;
 use province_adapter::office::pull::PullOffice;
 use province_adapter::office::simulated::SimulatedOffice;
 use province_adapter::office::table::TableOffice;
+use province_adapter::page;
+use province_adapter::reconcile::{self, Asked};
 use province_adapter::status::Status;
+use province_adapter::status::shown::Level;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::error;
 use tracing_subscriber::EnvFilter;
@@ -55,9 +58,15 @@ enum Role {
     Rotate,
     /// Run until SIGTERM or SIGINT.
     Serve,
-    /// Say in plain words whether it would run: 0 yes, 1 no, 2 the configuration is unusable.
-    Check,
-    /// Look at the inbox and the outbox.
+    /// Say in plain words whether it would run: 0 yes, 1 no, 2 the configuration is unusable. 诊断
+    Check {
+        /// For programs.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Compare with the hub now, as happens every day by itself: 0 settled, 1 not (yet). 立即对账
+    Reconcile(Reconcile),
+    /// What waits, why, and since when. 状态
     Status {
         /// For programs.
         #[arg(long)]
@@ -91,8 +100,9 @@ async fn main() -> ExitCode {
     };
     let answer = match role {
         Role::Serve => serve_and_tell(&config).await.map(|()| true),
-        Role::Check => check_all(&config).await,
+        Role::Check { json } => check_all(&config, json).await,
         Role::Status { json } => status(&config, json),
+        Role::Reconcile(asked) => reconcile(&config, &asked).await,
         // These have returned above: they have no configuration of their own.
         Role::Certify(_) | Role::Sandbox(_) | Role::Init(_) | Role::Join(_) | Role::Rotate => {
             return ExitCode::from(2);
@@ -115,7 +125,15 @@ async fn serve_and_tell(config: &Config) -> anyhow::Result<()> {
     served
 }
 
+/// The page beside the work; it ends with it.
 async fn serve(config: &Config) -> anyhow::Result<()> {
+    tokio::select! {
+        ended = work_with_the_office(config) => ended,
+        () = page::run(config) => anyhow::bail!("the page ended, which it never should"),
+    }
+}
+
+async fn work_with_the_office(config: &Config) -> anyhow::Result<()> {
     let adapter = Adapter::open(config).context("cannot start")?;
     match &config.office {
         Office::Simulated(settings) => {
@@ -199,25 +217,60 @@ impl<O: OfficeSystem> OfficeSystem for Borrowed<'_, O> {
     }
 }
 
-async fn check_all(config: &Config) -> anyhow::Result<bool> {
+async fn check_all(config: &Config, json: bool) -> anyhow::Result<bool> {
     let lines = check::check(config).await;
+    let works = lines.iter().all(|it| it.level != Level::Bad);
+    if json {
+        let told = serde_json::json!({"works": works, "lines": lines});
+        tell(&format!("{told}\n"))?;
+        return Ok(works);
+    }
     let mut text = String::new();
     for line in &lines {
         text.push_str(&format!("{line}\n"));
     }
     tell(&text)?;
-    Ok(lines.iter().all(|it| it.fine))
+    Ok(works)
 }
 
 fn status(config: &Config, json: bool) -> anyhow::Result<bool> {
-    let path: &Path = &config.store;
-    let status = Status::look(path, &config.clock()).context("cannot look at the store")?;
+    let status = Status::look(config).context("cannot look at the store")?;
     if json {
         tell(&format!("{}\n", serde_json::to_string(&status)?))?;
     } else {
         tell(&status.to_string())?;
     }
     Ok(true)
+}
+
+/// `reconcile`
+#[derive(clap::Args)]
+struct Reconcile {
+    /// The first day of submission to compare, in Shanghai. 起始日
+    #[arg(long, value_name = "DATE")]
+    since: Option<jiff::civil::Date>,
+    /// The last day; today if left out. 截止日
+    #[arg(long, value_name = "DATE")]
+    until: Option<jiff::civil::Date>,
+    /// How long to wait for the hub, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 120,
+        value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    wait: u64,
+    /// For programs.
+    #[arg(long)]
+    json: bool,
+}
+
+async fn reconcile(config: &Config, asked: &Reconcile) -> anyhow::Result<bool> {
+    let wait = Duration::from_secs(asked.wait);
+    let wish = Asked { since: asked.since, until: asked.until };
+    let outcome = reconcile::now(config, wish, wait).await.context("cannot compare")?;
+    if asked.json {
+        tell(&format!("{}\n", serde_json::to_string(&outcome)?))?;
+    } else {
+        tell(&outcome.to_string())?;
+    }
+    Ok(outcome.settled)
 }
 
 /// Data goes to standard output; a reader that has gone away is no failure.

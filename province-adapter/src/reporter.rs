@@ -14,6 +14,7 @@ use crate::adapter::Shared;
 use crate::inbox;
 use crate::keys::Identity;
 use crate::outbox::{self, Draft, ReportError};
+use crate::pacing;
 
 /// A handle for reporting; cheap to clone.
 #[derive(Clone)]
@@ -62,6 +63,7 @@ pub(crate) fn report_in(
     item: Item,
     now: Timestamp,
 ) -> Result<ReportId, ReportError> {
+    pacing::check_outbox(connection)?;
     let work = inbox::newest_work(connection, item.case)?
         .ok_or(ReportError::UnknownCase { case: item.case })?;
     let text = match item.text {
@@ -76,7 +78,9 @@ pub(crate) fn report_in(
         occurred_at: item.occurred_at,
         text,
     };
-    Ok(outbox::enqueue(connection, identity, draft, now)?.report)
+    let report = outbox::enqueue(connection, identity, draft, now)?.report;
+    pacing::note_answered(connection, item.case)?;
+    Ok(report)
 }
 
 /// It is kept only inside the sealed part and opened each time.

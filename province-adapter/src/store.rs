@@ -3,19 +3,24 @@
 //! Whoever writes hands over a closure; the thread runs all that wait, commits once and only then
 //! answers. A commit whose outcome is unknown ends the adapter: it reopens and looks.
 
+mod writer;
+
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::{mpsc, oneshot, watch};
-use tracing::error;
+
+use self::writer::{Answer, Job, Outcome, Part};
 
 /// Closures that may wait for the writing thread.
 const QUEUE_MAX: usize = 1024;
-/// Closures in one transaction.
-const BATCH_MAX: usize = 512;
 /// Prepared statements kept: more than the adapter and its office have, so that none is parsed twice.
 const STATEMENTS_KEPT_MAX: usize = 64;
+/// `SQLITE_IOERR_SHMSIZE`: the journal's index cannot grow, for want of space.
+const SHMSIZE: i32 = 4_874;
+/// What must fit before a full disk counts as one with space again, in bytes.
+const ROOM_PROBE_BYTES: i32 = 256 * 1024;
 /// `PRAGMA application_id`: "hpad".
 const APPLICATION_ID: i64 = 0x6870_6164;
 /// The shape of `schema.sql`.
@@ -55,20 +60,47 @@ pub enum StoreError {
     },
     /// A statement failed; its transaction part is undone.
     #[error("cannot carry out a statement in the store")]
-    Statement(#[from] rusqlite::Error),
+    Statement(#[source] rusqlite::Error),
+    /// The disk, or the quota, is full. Nothing was written; it goes on by itself when there is space.
+    #[error(
+        "the disk of the store is full\n(make space; nothing is lost, and nobody needs to restart anything)"
+    )]
+    Full,
     /// The writing thread ended after a failure that it logged.
     #[error("the store has stopped")]
     Stopped,
 }
 
-type Answer = Box<dyn FnOnce(bool) + Send>;
-type Job = Box<dyn FnOnce(&Connection) -> (bool, Answer) + Send>;
+impl From<rusqlite::Error> for StoreError {
+    fn from(source: rusqlite::Error) -> Self {
+        if is_full(&source) { Self::Full } else { Self::Statement(source) }
+    }
+}
+
+/// No space for the file, its journal, or the journal's index. All three are told before a commit counts.
+fn is_full(error: &rusqlite::Error) -> bool {
+    let rusqlite::Error::SqliteFailure(error, _) = error else { return false };
+    error.code == ErrorCode::DiskFull || error.extended_code == SHMSIZE
+}
+
+/// What a transaction part may fail with: the writing thread must see when the store itself failed.
+pub trait MayBeStoreError: From<StoreError> {
+    /// The store's failure, if it is one.
+    fn store_error(&self) -> Option<&StoreError>;
+}
+
+impl MayBeStoreError for StoreError {
+    fn store_error(&self) -> Option<&StoreError> {
+        Some(self)
+    }
+}
 
 /// A handle on the writing thread; cheap to clone.
 #[derive(Clone)]
 pub struct Store {
     jobs: mpsc::Sender<Job>,
     stopped: watch::Receiver<bool>,
+    full: watch::Receiver<bool>,
 }
 
 impl Store {
@@ -82,17 +114,18 @@ impl Store {
         let connection = open_connection(path)?;
         let (jobs, queue) = mpsc::channel(QUEUE_MAX);
         let (stop, stopped) = watch::channel(false);
+        let (tell_full, full) = watch::channel(false);
         std::thread::Builder::new()
             .name("adapter-store".to_owned())
             .spawn(move || {
-                write_until_closed(&connection, queue);
+                writer::write_until_closed(&connection, queue, &tell_full);
                 drop(connection);
                 drop(lock);
                 // Nobody listening any more is the ordinary end.
                 let _ = stop.send(true);
             })
             .map_err(|_| StoreError::Stopped)?;
-        Ok(Self { jobs, stopped })
+        Ok(Self { jobs, stopped, full })
     }
 
     /// Runs `work` in a transaction part of its own; durable on return. An error undoes the part.
@@ -102,18 +135,63 @@ impl Store {
     ) -> Result<T, E>
     where
         T: Send + 'static,
-        E: From<StoreError> + Send + 'static,
+        E: MayBeStoreError + Send + 'static,
+    {
+        self.put(work, Part::of).await
+    }
+
+    /// Whether so much can be written that a full disk is one no more. Leaves nothing behind.
+    pub(crate) async fn has_room(&self) -> bool {
+        let probe = |connection: &Connection| -> Result<(), StoreError> {
+            connection.execute(
+                "INSERT OR REPLACE INTO room VALUES (1, zeroblob(?1))",
+                [ROOM_PROBE_BYTES],
+            )?;
+            connection.execute("UPDATE room SET filler = NULL", [])?;
+            Ok(())
+        };
+        self.put(probe, |_| Part::Room).await.is_ok()
+    }
+
+    /// The last that was seen: the disk was full.
+    pub(crate) fn is_full(&self) -> bool {
+        *self.full.borrow()
+    }
+
+    /// Returns when the disk is seen to be full; at once if it is.
+    pub(crate) fn becomes_full(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut full = self.full.clone();
+        async move {
+            if full.wait_for(|it| *it).await.is_err() {
+                // The thread has ended: `stopped` tells.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    async fn put<T, E>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+        judge: fn(&Result<T, E>) -> Part,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: MayBeStoreError + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |connection| {
             let result = work(connection);
-            let keep = result.is_ok();
-            let tell: Answer = Box::new(move |durable| {
-                let result = if durable { result } else { Err(StoreError::Stopped.into()) };
+            let part = if result.is_ok() { judge(&result) } else { Part::of(&result) };
+            let tell: Answer = Box::new(move |outcome| {
+                let result = match outcome {
+                    Outcome::Durable => result,
+                    Outcome::Full => Err(StoreError::Full.into()),
+                    Outcome::Unknown => Err(StoreError::Stopped.into()),
+                };
                 // The asker may have gone away; what is durable stays so.
                 let _ = answer.send(result);
             });
-            (keep, tell)
+            (part, tell)
         });
         self.jobs.send(job).await.map_err(|_| E::from(StoreError::Stopped))?;
         answered.await.unwrap_or_else(|_| Err(StoreError::Stopped.into()))
@@ -194,63 +272,6 @@ fn expect_setting(name: &'static str, found: &str, wanted: &str) -> Result<(), S
 
 fn setting(setting: &'static str, found: &str, wanted: &str) -> StoreError {
     StoreError::Setting { setting, found: found.to_owned(), wanted: wanted.to_owned() }
-}
-
-fn write_until_closed(connection: &Connection, mut queue: mpsc::Receiver<Job>) {
-    while let Some(first) = queue.blocking_recv() {
-        match write_batch(connection, first, &mut queue) {
-            Ok(answers) => answers.into_iter().for_each(|tell| tell(true)),
-            Err((answers, failure)) => {
-                // The outcome of a failed commit is unknown: nothing may go on from here.
-                error!(error = %failure, "the store failed and stops");
-                answers.into_iter().for_each(|tell| tell(false));
-                return;
-            }
-        }
-    }
-}
-
-/// Everything that waits, in one transaction, with one fsync.
-fn write_batch(
-    connection: &Connection,
-    first: Job,
-    queue: &mut mpsc::Receiver<Job>,
-) -> Result<Vec<Answer>, (Vec<Answer>, rusqlite::Error)> {
-    let mut answers = Vec::new();
-    if let Err(failure) = run(connection, "BEGIN IMMEDIATE") {
-        return Err((answers, failure));
-    }
-    let mut next = Some(first);
-    while let Some(job) = next {
-        if let Err(failure) = write_one(connection, job, &mut answers) {
-            return Err((answers, failure));
-        }
-        next = if answers.len() < BATCH_MAX { queue.try_recv().ok() } else { None };
-    }
-    match run(connection, "COMMIT") {
-        Ok(()) => Ok(answers),
-        Err(failure) => Err((answers, failure)),
-    }
-}
-
-/// One part; if it fails, the others stay.
-fn write_one(
-    connection: &Connection,
-    job: Job,
-    answers: &mut Vec<Answer>,
-) -> Result<(), rusqlite::Error> {
-    run(connection, "SAVEPOINT part")?;
-    let (keep, tell) = job(connection);
-    answers.push(tell);
-    if !keep {
-        run(connection, "ROLLBACK TO part")?;
-    }
-    run(connection, "RELEASE part")
-}
-
-/// Runs a statement that answers nothing and is needed all the time: it is parsed once.
-fn run(connection: &Connection, sql: &'static str) -> Result<(), rusqlite::Error> {
-    connection.prepare_cached(sql)?.execute([]).map(drop)
 }
 
 #[cfg(test)]

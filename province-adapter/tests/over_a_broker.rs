@@ -130,7 +130,7 @@ impl Stage {
              [keys]\nsign_key_file = \"sign.key\"\nsign_key_id = \"22-sign-1\"\n\
              seal_key_file = \"seal.key\"\nseal_key_id = \"22-seal-1\"\n\
              hub_public_key = \"{hub}\"\nhub_key_id = \"hub-1\"\n[store]\npath = \"adapter.db\"\n\
-             [pace]\nresend_after_ms = [{resend_ms}]\n[simulated]\nmode = \"instant\"\ndenial_percent = 0.0\n",
+             [pace]\nresend_after_ms = [{resend_ms}]\n[limits]\nhand_over_per_minute_max = 60000\n[simulated]\nmode = \"instant\"\ndenial_percent = 0.0\n",
             url = self.url
         );
         std::fs::write(folder.join("adapter.toml"), text).unwrap();

@@ -17,7 +17,8 @@ pub struct OfficeStage {
     pub folder: HubFolder,
     /// The hub.
     pub hub: Serving,
-    broker: TestBroker,
+    /// The broker.
+    pub broker: TestBroker,
 }
 
 impl OfficeStage {

@@ -80,7 +80,10 @@ pub(crate) fn take(
         None => None,
         Some(item) => match give(connection, desk, answer_id, item, now) {
             Ok(given) => Some(given.report),
-            Err(AnswerRefusal::WorkNotTaken { .. }) => return Ok(Verdict::Later),
+            Err(
+                AnswerRefusal::WorkNotTaken { .. }
+                | AnswerRefusal::Report(ReportError::OutboxFull { .. }),
+            ) => return Ok(Verdict::Later),
             Err(refusal) => return problem_of(refusal).map(Verdict::Refused),
         },
     };
@@ -157,6 +160,9 @@ fn problem_of(refusal: AnswerRefusal) -> Result<Problem, StoreError> {
         AnswerRefusal::Report(ReportError::Store(error)) => return Err(error),
         // Nothing is known of the answer then: it is read again.
         AnswerRefusal::Report(ReportError::Randomness) => return Err(StoreError::Stopped),
+        AnswerRefusal::Report(ReportError::OutboxFull { .. }) => {
+            "待回执的报告已达上限，请稍后再答复"
+        }
         AnswerRefusal::UnknownCase { .. }
         | AnswerRefusal::Report(ReportError::UnknownCase { .. }) => {
             "本省没有收到过这个办件，请核对办件标识"

@@ -16,7 +16,7 @@ use super::desk::Desk;
 use crate::adapter::Adapter;
 use crate::clock::{Clock, ManualClock};
 use crate::config::Config;
-use crate::connection::keep_all;
+use crate::receiving::keep_all;
 use crate::reporter;
 use crate::store::StoreError;
 use crate::tests::{Hub, ORIGIN, identity, moment};

@@ -19,7 +19,7 @@ use super::{OfficeSystem as _, TakenWork};
 use crate::adapter::Adapter;
 use crate::clock::{Clock, ManualClock};
 use crate::config::{Config, Office};
-use crate::connection::keep_all;
+use crate::receiving::keep_all;
 use crate::store::StoreError;
 use crate::tests::{Hub, ORIGIN, identity, moment};
 

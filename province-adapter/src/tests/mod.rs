@@ -1,5 +1,6 @@
 //! What holds for every history of arrivals, sendings and crashes. A crash is a store opened again.
 
+mod bounds;
 mod trust;
 
 use std::time::Duration;
@@ -19,6 +20,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
 use uuid::Uuid;
 
+use crate::handing;
 use crate::inbox::{self, Arrival, Letter, Moments};
 use crate::keys::Identity;
 use crate::outbox::{self, Pace, Parcel};
@@ -205,7 +207,7 @@ fn the_same_work_twice_is_taken_once_and_signed_for_once() {
         let copy = desk.arrive(&desk.hub.letter(&work), after(1));
         assert_eq!(copy, Arrival::Known { sent_again: 0 });
     }
-    assert_eq!(desk.step(|it| inbox::waiting(it, after(2), 10).unwrap().len()), 1);
+    assert_eq!(desk.step(|it| handing::waiting(it, after(2), 10).unwrap().len()), 1);
     assert_eq!(tokens(&desk.send(after(2))), ["delivered"]);
     assert_eq!(desk.count("SELECT count(*) FROM report"), 1);
 }
@@ -215,13 +217,13 @@ fn a_crash_between_any_two_steps_loses_nothing_and_doubles_nothing() {
     let desk = Desk::new();
     let work = desk.hub.work(1, 10, WorkKind::Case);
     desk.arrive(&desk.hub.letter(&work), start());
-    let waiting = desk.step(|it| inbox::waiting(it, after(1), 10).unwrap());
-    let again = desk.step(|it| inbox::waiting(it, after(1), 10).unwrap());
+    let waiting = desk.step(|it| handing::waiting(it, after(1), 10).unwrap());
+    let again = desk.step(|it| handing::waiting(it, after(1), 10).unwrap());
     assert_eq!((waiting.len(), again[0].row), (1, waiting[0].row), "not taken: offered again");
     let told = desk.tell(work.case, accepted(), after(2), None);
     assert_eq!(desk.tell(work.case, accepted(), after(2), None), told, "told again after a crash");
-    desk.step(|it| inbox::taken(it, waiting[0].row, after(3)).unwrap());
-    assert!(desk.step(|it| inbox::waiting(it, after(4), 10).unwrap()).is_empty());
+    desk.step(|it| handing::taken(it, waiting[0].row, after(3)).unwrap());
+    assert!(desk.step(|it| handing::waiting(it, after(4), 10).unwrap()).is_empty());
     let claimed = desk.send(after(4));
     assert_eq!(tokens(&claimed), ["delivered", "accepted"]);
     let claimed_again = desk.send(after(60));
@@ -336,10 +338,10 @@ fn a_correction_never_overtakes_its_case() {
     for (request, kind) in [(10, WorkKind::Case), (11, WorkKind::Correction)] {
         desk.arrive(&desk.hub.letter(&desk.hub.work(1, request, kind)), start());
     }
-    let waiting = desk.step(|it| inbox::waiting(it, start(), 10).unwrap());
+    let waiting = desk.step(|it| handing::waiting(it, start(), 10).unwrap());
     assert_eq!(waiting.len(), 1);
-    desk.step(|it| inbox::take_later(it, waiting[0].row, after(10)).unwrap());
-    assert!(desk.step(|it| inbox::waiting(it, after(1), 10).unwrap()).is_empty());
-    desk.step(|it| inbox::taken(it, waiting[0].row, after(11)).unwrap());
-    assert_eq!(desk.step(|it| inbox::waiting(it, after(12), 10).unwrap()).len(), 1);
+    desk.step(|it| handing::take_later(it, waiting[0].row, "busy", start(), after(10)).unwrap());
+    assert!(desk.step(|it| handing::waiting(it, after(1), 10).unwrap()).is_empty());
+    desk.step(|it| handing::taken(it, waiting[0].row, after(11)).unwrap());
+    assert_eq!(desk.step(|it| handing::waiting(it, after(12), 10).unwrap()).len(), 1);
 }

@@ -189,6 +189,7 @@ impl Road {
              seal_key_file = \"{seal}\"\nseal_key_id = \"{code}-seal-1\"\n\
              hub_public_key = \"{hub_key}\"\nhub_key_id = \"{hub_id}\"\n\
              [store]\npath = \"adapter.db\"\n\
+             [limits]\nhand_over_per_minute_max = 10000000\n\
              [simulated]\nmode = \"instant\"\ndecline_percent = 0.0\nreturn_percent = 0.0\n\
              correction_percent = 0.0\nsuspension_percent = 0.0\n",
             url = self.broker.url(),

@@ -4,7 +4,7 @@ use events::ids::CaseId;
 
 use crate::office::codes::CodeError;
 use crate::outbox::ReportError;
-use crate::store::StoreError;
+use crate::store::{MayBeStoreError, StoreError};
 
 /// An answer that becomes no report. Nothing was written.
 #[derive(Debug, thiserror::Error)]
@@ -105,6 +105,12 @@ impl AnswerRefusal {
     /// Nothing is wrong with the answer: said again later it may be taken.
     pub fn is_temporary(&self) -> bool {
         self.code() == "not-now"
+    }
+}
+
+impl MayBeStoreError for AnswerRefusal {
+    fn store_error(&self) -> Option<&StoreError> {
+        if let Self::Report(it) = self { it.store_error() } else { None }
     }
 }
 

@@ -19,7 +19,8 @@ use super::{FolderError, FolderOffice, SOURCE};
 use crate::inbox::Moments;
 use crate::office::ledger::{self, Desk, Verdict};
 use crate::office::sheet::answer::{AnswerRow, Problem};
-use crate::store::StoreError;
+use crate::store::{MayBeStoreError, StoreError};
+use crate::trouble;
 
 /// Files in one look that are not whole yet; more are not watched.
 const WATCHED_MAX: usize = 10_000;
@@ -303,6 +304,12 @@ impl FolderOffice {
         let lines = [Line::file_refused(problem)];
         let bytes = receipt::write(&lines, self.manner(format));
         warn!(refusal.code = problem.code, file = safe, "refused a file of the office unread");
+        let shared = &self.reporter.shared;
+        let (about, code, text) = (safe.clone(), problem.code, problem.text.clone());
+        let now_ms = shared.clock.real_now().as_millisecond();
+        let noted =
+            shared.store.write(move |it| trouble::note(it, (SOURCE, &about), code, &text, now_ms));
+        noted.await?;
         let path = entry.path.clone();
         self.on_disk("refuse a file", move |place| {
             let receipt_name = format!("{safe}.receipt.{}", format.extension());
@@ -325,6 +332,12 @@ impl From<StoreError> for TakeRows {
     }
 }
 
+impl MayBeStoreError for TakeRows {
+    fn store_error(&self) -> Option<&StoreError> {
+        if let Self::Store(it) = self { Some(it) } else { None }
+    }
+}
+
 fn keep(
     connection: &Connection,
     name: &str,
@@ -337,5 +350,10 @@ fn keep(
     connection
         .prepare_cached("INSERT INTO answer_file VALUES (?1, ?2, ?3, ?4, ?5)")?
         .execute(params![name, digest, text, i64::try_from(taken).unwrap_or(i64::MAX), now_ms])?;
+    for it in lines.iter().filter(|it| !it.is_taken()) {
+        let about = format!("{name}:{}", it.line);
+        let code = it.code.as_deref().unwrap_or("refused");
+        trouble::note(connection, (SOURCE, &about), code, &it.text, now_ms)?;
+    }
     Ok(())
 }

@@ -30,6 +30,7 @@ use super::{OfficeSystem, TakeError, TakenWork};
 use crate::check::{Line, line};
 use crate::reporter::Reporter;
 use crate::store::StoreError;
+use crate::trouble;
 
 /// Ids of answers count within it.
 const SOURCE: &str = "folder";
@@ -90,6 +91,7 @@ impl FolderOffice {
             match self.turn().await {
                 Ok(()) if away => {
                     info!("the exchange folders can be used again");
+                    trouble::away(&self.reporter.shared, SOURCE, None).await;
                     away = false;
                 }
                 Ok(()) => {}
@@ -98,7 +100,9 @@ impl FolderOffice {
                 }
                 Err(error) => {
                     // Said once: a disk that is full for a holiday must not be filled with this.
-                    warn!(error = %crate::check::chain(&error), "the exchange folders cannot be used; they are tried again");
+                    let why = crate::check::chain(&error);
+                    warn!(error = %why, "the exchange folders cannot be used; they are tried again");
+                    trouble::away(&self.reporter.shared, SOURCE, Some(why)).await;
                     away = true;
                 }
             }

@@ -20,6 +20,7 @@ use events::ids::CaseId;
 use events::proof::seal;
 use events::work::{Work, WorkKind};
 use jiff::Timestamp;
+use rusqlite::Connection;
 use serde_json::{Map, Value, json};
 use tracing::{debug, warn};
 
@@ -29,6 +30,7 @@ use super::{OfficeSystem, TakeError, TakenWork};
 use crate::keys::Identity;
 use crate::reporter::Reporter;
 use crate::store::StoreError;
+use crate::trouble;
 use client::{Answered, Client, ClientError};
 use rows::{Key, Row};
 use settings::{Settings, Then};
@@ -142,6 +144,7 @@ impl HttpOffice {
             Ok(said) => said,
             Err(fault) => {
                 warn!(case.id = %key.case(), refusal.code = fault.code, "the office's answer cannot be used: {fault}");
+                self.trouble(key, fault.code, fault.to_string()).await;
                 return false;
             }
         };
@@ -167,6 +170,7 @@ impl HttpOffice {
                 Err(refusal) if refusal.is_temporary() => return false,
                 Err(refusal) => {
                     warn!(case.id = %key.case(), refusal.code = refusal.code(), "the office's `{token}` is not reported: {refusal}");
+                    self.trouble(key, refusal.code(), refusal.to_string()).await;
                     ended = matches!(
                         refusal,
                         AnswerRefusal::CaseWithdrawn | AnswerRefusal::NewerWork { .. }
@@ -177,6 +181,16 @@ impl HttpOffice {
         let noted =
             self.desk.reporter.shared.store.write(move |it| rows::seen(it, key, &seen, ended));
         noted.await.is_ok()
+    }
+
+    /// For `status`; the log has said it.
+    async fn trouble(&self, key: Key, code: &'static str, text: String) {
+        let shared = &self.desk.reporter.shared;
+        let (about, now_ms) = (key.case().to_string(), shared.clock.real_now().as_millisecond());
+        let note = move |it: &Connection| trouble::note(it, ("http", &about), code, &text, now_ms);
+        if let Err(error) = shared.store.write(note).await {
+            debug!(error = %error, "cannot note what the office said");
+        }
     }
 
     /// The office's own id of an answer, else one for each change that was seen.

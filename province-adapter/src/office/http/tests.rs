@@ -7,6 +7,7 @@ use events::report::News;
 use super::charset::Charset;
 use super::counterpart::{Habit, Stage, rest_settings, rule};
 use super::*;
+use crate::status::shown::Level;
 
 #[tokio::test]
 async fn a_rest_office_gets_each_work_and_its_states_become_reports_once() {
@@ -187,7 +188,7 @@ async fn corrections_replace_and_withdrawals_end_what_is_asked() {
 async fn check_says_in_plain_words_what_would_not_run() {
     let stage = Stage::start(false).await;
     let lines = check(&stage.settings).await;
-    assert!(lines.iter().all(|it| it.fine), "{lines:?}");
+    assert!(lines.iter().all(|it| it.level == Level::Fine), "{lines:?}");
     let mut wrong = stage.settings.clone();
     wrong.url = "http://127.0.0.1:9/".to_owned();
     wrong.secret_headers.insert("x".to_owned(), "none".into());
@@ -197,7 +198,7 @@ async fn check_says_in_plain_words_what_would_not_run() {
     for part in ["line 2", "secret_headers.x", "is the office's service running?"] {
         assert!(text.contains(part), "{part}: {text}");
     }
-    assert!(lines.iter().all(|it| !it.fine), "{lines:?}");
+    assert!(lines.iter().all(|it| it.level == Level::Bad), "{lines:?}");
 }
 
 #[test]

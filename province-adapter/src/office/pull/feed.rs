@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::{Value, json};
 
-use crate::inbox;
+use crate::handing;
 use crate::office::codes::Codes;
 use crate::outbox::{id, read_id};
 use crate::store::StoreError;
@@ -93,7 +93,7 @@ pub(super) fn take(
     if let Some(number) = earlier {
         return Ok(Taking::EarlierWaits { number });
     }
-    inbox::taken(connection, number, now)?;
+    handing::taken(connection, number, now)?;
     Ok(Taking::Taken { again: false })
 }
 

@@ -1,4 +1,4 @@
-//! The accept loop of the office's API, with a limit on everything a caller can hold open. The hub has
+//! The accept loop of the office's API and of the page, with a limit on everything a caller can hold open. The hub has
 //! one of its own; the two sides share no code but the contract.
 
 use std::sync::Arc;
@@ -25,11 +25,10 @@ const HEADER_BYTES_MAX: usize = 16 * 1024;
 /// How long the loop rests when the machine has no file handle left.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
 
-pub(super) async fn serve(listener: Arc<TcpListener>, app: Router, settings: &Settings) {
-    let seats = Arc::new(Semaphore::new(settings.connections_max));
+pub(crate) async fn serve(listener: Arc<TcpListener>, app: Router, bounds: Bounds) {
+    let seats = Arc::new(Semaphore::new(bounds.connections_max));
     // Dropped with this future: nobody is answered by an adapter that has stopped.
     let mut open = JoinSet::new();
-    let bounds = Bounds::of(settings);
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -42,7 +41,7 @@ pub(super) async fn serve(listener: Arc<TcpListener>, app: Router, settings: &Se
                         });
                     }
                     // The connection is closed unanswered; the office asks again.
-                    Err(_) => warn!(size = bounds.connections_max, "too many connections of the office"),
+                    Err(_) => warn!(size = bounds.connections_max, "too many connections"),
                 },
                 Err(_) => tokio::time::sleep(ACCEPT_REST).await,
             },
@@ -51,16 +50,21 @@ pub(super) async fn serve(listener: Arc<TcpListener>, app: Router, settings: &Se
     }
 }
 
-#[derive(Clone, Copy)]
-struct Bounds {
-    connections_max: usize,
-    header_read: Duration,
-    request: Duration,
-    age_max: Duration,
+/// How much one caller, and all of them, may hold open.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// Connections at once.
+    pub(crate) connections_max: usize,
+    /// For the whole header of a request.
+    pub(crate) header_read: Duration,
+    /// For an answer.
+    pub(crate) request: Duration,
+    /// How long a connection is kept.
+    pub(crate) age_max: Duration,
 }
 
 impl Bounds {
-    fn of(settings: &Settings) -> Self {
+    pub(super) fn of(settings: &Settings) -> Self {
         let waiting = settings.wait_max();
         Self {
             connections_max: settings.connections_max,

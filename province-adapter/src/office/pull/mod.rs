@@ -5,7 +5,7 @@
 
 mod checking;
 mod feed;
-mod listen;
+pub(crate) mod listen;
 mod problem;
 mod routes;
 pub mod settings;
@@ -85,7 +85,7 @@ impl PullOffice {
     /// Answers the office for ever. Dropping it cuts whoever is being answered; that is harmless.
     pub async fn run(&self) {
         let app = routes::router(&self.settings, self.desk.clone(), self.token.clone());
-        listen::serve(Arc::clone(&self.listener), app, &self.settings).await;
+        listen::serve(Arc::clone(&self.listener), app, listen::Bounds::of(&self.settings)).await;
         error!("the office's API has stopped");
     }
 }

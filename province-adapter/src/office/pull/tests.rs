@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::office::rehearsal::Rehearsal;
+use crate::status::shown::Level;
 
 const TOKEN: &str = "a-token-of-the-office-0123456789abcdef";
 const CASE: &str = "00000000-0000-0000-0000-000000000001";
@@ -279,7 +280,7 @@ async fn a_token_that_others_may_read_or_guess_is_refused() {
     assert!(checking::token(&path).unwrap_err().contains("openssl rand"));
     let settings = Settings { token_file: path, ..Settings::default() };
     let lines = check(&settings).await;
-    assert!(!lines[0].fine, "{lines:?}");
+    assert!(lines[0].level == Level::Bad, "{lines:?}");
     assert!(checking::token(&folder.path().join("none")).unwrap_err().contains("cannot read"));
 }
 

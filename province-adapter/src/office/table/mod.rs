@@ -28,6 +28,7 @@ use super::{OfficeSystem, TakeError, TakenWork};
 use crate::inbox::Moments;
 use crate::reporter::Reporter;
 use crate::store::StoreError;
+use crate::trouble;
 
 /// Within it an answer's id names one answer.
 const SOURCE: &str = "table";
@@ -80,6 +81,7 @@ impl TableOffice {
                 Ok(count) => {
                     if away {
                         info!("the exchange tables are there again");
+                        trouble::away(&self.reporter.shared, SOURCE, None).await;
                     }
                     away = false;
                     if count >= self.settings.rows_at_once() {
@@ -92,7 +94,9 @@ impl TableOffice {
                     if away {
                         debug!(error = %crate::check::chain(&error), "the exchange tables are still away");
                     } else {
-                        warn!(error = %crate::check::chain(&error), "the exchange tables cannot be used; they are tried again");
+                        let why = crate::check::chain(&error);
+                        warn!(error = %why, "the exchange tables cannot be used; they are tried again");
+                        trouble::away(&self.reporter.shared, SOURCE, Some(why)).await;
                     }
                     away = true;
                     self.settings.reconnect_wait()
@@ -152,7 +156,20 @@ impl TableOffice {
         let store = shared.store.clone();
         let settled = store.write(move |connection| -> Result<_, StoreError> {
             let desk = Desk { source: SOURCE, identity: &shared.identity, codes: &codes };
-            let take = |it: Found| Ok((ledger::take(connection, &desk, &it.row, now)?, it));
+            let take = |it: Found| {
+                let verdict = ledger::take(connection, &desk, &it.row, now)?;
+                if let Verdict::Refused(problem) = &verdict {
+                    let (about, now_ms) = (safe(&it.id), now.real.as_millisecond());
+                    trouble::note(
+                        connection,
+                        (SOURCE, about),
+                        problem.code,
+                        &problem.text,
+                        now_ms,
+                    )?;
+                }
+                Ok((verdict, it))
+            };
             found.into_iter().map(take).collect::<Result<Vec<_>, StoreError>>()
         });
         let settled = settled.await?;
