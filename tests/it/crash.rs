@@ -79,6 +79,23 @@ async fn kills_at_random_moments_lose_nothing_and_double_nothing_on_the_current_
 }
 
 #[tokio::test]
+async fn sidecars_that_are_killed_while_they_catch_up_after_a_holiday_lose_and_double_nothing() {
+    if server("catching up", VERSIONS[0]).await.is_none() {
+        return;
+    }
+    let _alone = STAGE.lock().await;
+    let absence = ["--absence", "--kill-every", "1", "--for", "40", "--cases", "400"];
+    let ended =
+        demo(&[&absence[..], &["--provinces", "4", "--time-lapse", "48600"]].concat()).await;
+    let summary = assert_holds(&ended, 400);
+    let kills = &summary["kills"];
+    // Four go dark, the others die at work.
+    assert!(kills["adapter"].as_u64() > Some(8), "{summary:#}");
+    assert_eq!((&kills["hub"], &kills["broker"]), (&0.into(), &0.into()), "{summary:#}");
+    assert!(summary["approved"].as_u64() > Some(0), "{summary:#}");
+}
+
+#[tokio::test]
 async fn the_story_of_the_demo_holds_when_it_is_told_shortly() {
     if server("story", VERSIONS[0]).await.is_none() {
         return;

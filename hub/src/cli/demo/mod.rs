@@ -34,6 +34,10 @@ const TOLD_START: &str = "2026-03-31T07:00:00Z";
 const HEAD_START: Duration = Duration::from_secs(4);
 /// The share of the told time in which applications come in, in percent.
 const LOAD_PERCENT: i32 = 50;
+/// What an office takes of its adapter within a real minute: in the demo told days pass in seconds.
+const DEMO_PER_MINUTE: u32 = 600_000;
+/// After a long absence it is the adapter's default pace, so that the catching-up lasts.
+const CATCH_UP_PER_MINUTE: u32 = 600;
 /// Longest wait, after the load, for its last answers.
 const LAST_ANSWERS_WAIT_MAX: Duration = Duration::from_secs(60);
 
@@ -66,6 +70,10 @@ pub(super) struct DemoArguments {
     /// Instead of the story: kill hub, adapters and broker at random, about one each so many real seconds.
     #[arg(long, value_name = "SECONDS", conflicts_with = "calm", value_parser = clap::value_parser!(u32).range(1..=3_600))]
     kill_every: Option<u32>,
+    /// Instead of the story: every province is dark for two fifths of the time, as over a long holiday; then, while
+    /// they catch up, only their adapters are killed, one each `--kill-every` real seconds.
+    #[arg(long, requires = "kill_every")]
+    absence: bool,
     /// Keep everything in this folder, which must not exist yet.
     #[arg(long, value_name = "FOLDER")]
     keep: Option<PathBuf>,
@@ -127,6 +135,7 @@ async fn play(arguments: &DemoArguments) -> anyhow::Result<Summary> {
         lapse,
         seed: arguments.seed,
         twice: if arguments.calm { None } else { pick(43) },
+        office_per_minute: if arguments.absence { CATCH_UP_PER_MINUTE } else { DEMO_PER_MINUTE },
     };
     let mut stage = Stage::build(&setting).await?;
     let dark = if arguments.calm { None } else { pick(37) };
@@ -199,14 +208,14 @@ async fn on_stage(
         None => story::timeline(lapse.told_start, told, dark),
         Some(seconds) => {
             let every = SignedDuration::from_secs(i64::from(seconds) * i64::from(lapse.rate));
-            // The last third is calm, so that what was interrupted can come home.
-            story::random_timeline(
-                arguments.seed,
-                lapse.told_start,
-                (told / 3) * 2,
-                every,
-                &stage.provinces(),
-            )
+            let provinces = stage.provinces();
+            let (seed, start) = (arguments.seed, lapse.told_start);
+            if arguments.absence {
+                story::absence_timeline(seed, start, told, every, &provinces)
+            } else {
+                // The last third is calm, so that what was interrupted can come home.
+                story::random_timeline(seed, start, (told / 3) * 2, every, &provinces)
+            }
         }
     };
     let mut screen = screen::Screen::new(stage, clock.clone(), !arguments.json)?;

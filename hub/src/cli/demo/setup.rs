@@ -147,6 +147,9 @@ path = "adapter.db"
 [pace]
 resend_after_ms = [2000, 5000, 10000, 20000, 30000]
 
+[limits]
+hand_over_per_minute_max = {office_per_minute}
+
 [simulated]
 seed = {seed}
 closed_days = [{closed}]
@@ -161,6 +164,7 @@ duplicate_decision_of = {twice}
         sign_id = keys::sign_key_id(province, 1),
         seal = keys::SEAL_FILE,
         seal_id = keys::seal_key_id(province, 1),
+        office_per_minute = setting.office_per_minute,
         closed = days(year.map(|it| it.holidays.as_slice())),
         open = days(year.map(|it| it.makeup_workdays.as_slice())),
         lapse = toml::to_string(&setting.lapse)?,

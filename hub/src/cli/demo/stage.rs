@@ -53,6 +53,8 @@ pub(super) struct Setting<'a> {
     pub(super) provinces: &'a [ProvinceCode],
     pub(super) lapse: TimeLapse,
     pub(super) seed: u64,
+    /// What an office takes of its adapter within a real minute.
+    pub(super) office_per_minute: u32,
     /// The province whose office decides some cases twice, differently.
     pub(super) twice: Option<ProvinceCode>,
 }

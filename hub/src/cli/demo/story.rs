@@ -111,6 +111,28 @@ pub(super) fn random_timeline(
     timeline
 }
 
+/// A long absence of everybody, and a catching-up during which only adapters die; repeatable by `seed`. What
+/// follows it is calm.
+pub(super) fn absence_timeline(
+    seed: u64,
+    start: Timestamp,
+    span: SignedDuration,
+    every: SignedDuration,
+    provinces: &[ProvinceCode],
+) -> Vec<(Timestamp, Trouble)> {
+    let mut rng = StdRng::seed_from_u64(seed ^ 0x0061_6273_656e);
+    let at = |percent: i32| start + (span / 100) * percent;
+    let mut timeline: Vec<_> = provinces.iter().map(|it| (at(5), Trouble::Dark(*it))).collect();
+    timeline.extend(provinces.iter().map(|it| (at(45), Trouble::Light(*it))));
+    let mut next = at(45) + every;
+    while next < at(80) {
+        let province = *provinces.choose(&mut rng).expect("a demo has provinces");
+        timeline.push((next, Trouble::KillAdapter(province)));
+        next += every;
+    }
+    timeline
+}
+
 /// Makes it happen. Returns the hub's new address if that changed.
 pub(super) async fn happen(stage: &mut Stage, trouble: Trouble) -> anyhow::Result<Option<String>> {
     match trouble {
@@ -136,4 +158,23 @@ pub(super) async fn happen(stage: &mut Stage, trouble: Trouble) -> anyhow::Resul
         }
     }
     Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn in_an_absence_only_adapters_die_and_everybody_comes_back_first() {
+        let provinces: Vec<_> = ProvinceCode::all().take(3).collect();
+        let (start, hour) =
+            ("2026-03-31T07:00:00Z".parse().unwrap(), SignedDuration::from_hours(1));
+        let timeline = absence_timeline(1, start, hour * 100, hour, &provinces);
+        let told: Vec<_> = timeline.iter().map(|it| it.1).collect();
+        assert_eq!(told[..3], [0, 1, 2].map(|it| Trouble::Dark(provinces[it])));
+        assert_eq!(told[3..6], [0, 1, 2].map(|it| Trouble::Light(provinces[it])));
+        assert_eq!(timeline[3].0.duration_since(timeline[0].0), hour * 40);
+        assert!(told[6..].iter().all(|it| matches!(it, Trouble::KillAdapter(_))));
+        assert_eq!(told.len(), 6 + 34);
+    }
 }
