@@ -14,7 +14,8 @@ use crate::callers::{Callers, ClientConfig};
 use crate::enrolment::broker::ServerConfig;
 use crate::listen::ListenConfig;
 use crate::nats::release::Release;
-use crate::notices::config::NoticesConfig;
+use crate::notices::compose::Sender;
+use crate::notices::config::{NoticesConfig, is_web_address};
 use crate::telemetry::TelemetryConfig;
 use crate::views::membership::CertificateRules;
 
@@ -90,6 +91,8 @@ pub struct Http {
     pub listen: SocketAddr,
     /// Whether the status page is shown to whoever reaches the port.
     pub status_page: bool,
+    /// How people reach the console from outside: what links in messages lead to.
+    pub public_url: Option<String>,
     /// Where the address that was bound is written, for whoever started the hub with port 0.
     pub address_file: Option<PathBuf>,
     /// Everything a caller can hold open, and how long.
@@ -101,6 +104,7 @@ impl Default for Http {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             status_page: false,
+            public_url: None,
             address_file: None,
             limits: ListenConfig::default(),
         }
@@ -204,6 +208,7 @@ impl Config {
             *place = folder.join(&*place);
         }
         config.telemetry = config.telemetry.in_folder(folder);
+        config.alerts.place_in(folder);
         if let Some(server) = &mut config.broker.server {
             for place in [Some(&mut server.config_file), server.pid_file.as_mut()] {
                 place.into_iter().for_each(|it| *it = folder.join(&*it));
@@ -211,6 +216,12 @@ impl Config {
         }
         let problems = config.problems();
         if problems.is_empty() { Ok(config) } else { Err(ConfigError::Problems(problems)) }
+    }
+
+    /// Who speaks in messages about alerts, and where their links lead.
+    pub fn sender(&self) -> Sender {
+        let console = self.http.public_url.as_deref().unwrap_or_default();
+        Sender { origin: self.origin.clone(), console: console.trim_end_matches('/').to_owned() }
     }
 
     /// The log's file.
@@ -284,10 +295,14 @@ impl Config {
                 "`time_lapse.rate` must be 1 to 100000".into(),
             );
         }
+        if let Some(url) = &self.http.public_url {
+            check(is_web_address(url), "`http.public_url` is no web address".into());
+        }
         if let Err(error) = Callers::new(self.clients.clone()) {
             check(false, format!("`clients`: {error}"));
         }
         problems.extend(self.telemetry.problems(cfg!(feature = "otlp")));
+        problems.extend(self.alerts.problems(self.http.public_url.as_deref()));
         problems
     }
 }

@@ -96,7 +96,8 @@ const COUNTERS: &[(&str, &str)] = &[
 /// What rises, by labels: absent until the first time.
 const LABELLED: &[(&str, &str)] = &[
     ("hub_dispatch_total", "Attempts to forward, by province and outcome"),
-    ("hub_events_appended_total", "Events recorded, by type"),
+    ("hub_alert_messages_total", "Messages about alerts, by carrier and outcome"),
+    ("hub_events_appended_total", "Events recorded, by type and province"),
     ("hub_feedback_total", "Calls of webhooks, by client and outcome"),
     ("hub_quarantined_total", "Strays since the start, by reason"),
     ("hub_receipt_messages_total", "Signed receipts for provinces, by outcome"),

@@ -20,6 +20,8 @@ mod folder_office;
 mod http;
 mod io_errors;
 mod naive;
+mod notices;
+mod notices_outside;
 mod observability;
 mod odd_callers;
 mod office_pull;

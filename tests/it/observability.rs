@@ -165,6 +165,7 @@ async fn every_metric_of_an_alert_or_a_panel_is_in_a_scrape_of_a_hub_that_has_wo
     let told = [
         "hub_adapter_up{province=\"22\"} 0",
         "hub_broker_up 1",
+        "hub_events_appended_total{type=\"case.submitted.v1\",province=\"22\"} 1",
         "hub_ready 1",
         "hub_sla_due{province=\"22\",state=\"open\"} 1",
         "hub_province_keys{province=\"22\",purpose=\"sign\"} 1",

@@ -6,6 +6,7 @@ pub mod browser;
 pub mod canary;
 pub mod collector;
 pub mod compatibility;
+pub mod counterparts;
 pub mod http;
 pub mod invariants;
 pub mod journey;

@@ -35,20 +35,25 @@ pub async fn python(test: &str) -> Option<PathBuf> {
     }
 }
 
-/// Made once a machine and set of packages, beside the other fetched tools. Nobody sees half of one.
+/// The example's.
 async fn environment() -> Result<PathBuf, String> {
-    let requirements = folder().join("requirements.txt");
-    let text = fs::read(&requirements).map_err(|it| it.to_string())?;
+    environment_of(&folder().join("requirements.txt"), "python-adapter").await
+}
+
+/// A Python with these packages: made once a machine and set of packages, beside the other fetched
+/// tools. Nobody sees half of one.
+pub async fn environment_of(requirements: &Path, name: &str) -> Result<PathBuf, String> {
+    let text = fs::read(requirements).map_err(|it| it.to_string())?;
     let digest: String =
         Sha256::digest(text).iter().take(6).map(|it| format!("{it:02x}")).collect();
     let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools");
-    let whole = tools.join(format!("python-adapter-{digest}"));
+    let whole = tools.join(format!("{name}-{digest}"));
     let python = whole.join("bin/python");
     if python.exists() {
         return Ok(python);
     }
     fs::create_dir_all(&tools).map_err(|it| it.to_string())?;
-    let making = tools.join(format!("python-adapter-{digest}.{}", std::process::id()));
+    let making = tools.join(format!("{name}-{digest}.{}", std::process::id()));
     let venv = ["-m", "venv", making.to_str().ok_or("a path that is no text")?];
     if run("python3", &venv).await.is_err() {
         // Debian keeps the module in a package of its own.

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::{Verdict, output, serve};
 use crate::config::Config;
 use crate::nats::{connect, keys};
+use crate::notices::open::NamedWay;
 
 /// Longest wait for the broker.
 const BROKER_WAIT_MAX: Duration = Duration::from_secs(5);
@@ -76,7 +77,7 @@ fn look(config: &Config) -> Vec<Finding> {
     let secret = |path: &Path| {
         keys::read_secret(path).map(|_| path.display().to_string()).map_err(|it| text(&it))
     };
-    vec![
+    let mut findings = vec![
         finding("签名密钥 sign key", secret(&config.sign_key_file)),
         finding("封装密钥 wrapping key", secret(&config.wrapping_key_file)),
         finding("消息中间件密钥 nkey", secret(&config.broker.nkey_seed_file)),
@@ -88,7 +89,23 @@ fn look(config: &Config) -> Vec<Finding> {
         finding("日志 log", log(config)),
         finding("监听地址 listen", listen(config)),
         finding("消息中间件 broker", broker(config)),
-    ]
+    ];
+    findings.extend(carriers(config).into_iter().map(|it| finding("预警渠道 alerts", it)));
+    findings
+}
+
+/// Whether every carrier of alerts can be reached, without telling it anything.
+fn carriers(config: &Config) -> Vec<Result<String, String>> {
+    let (ways, runtime) = match (config.alerts.ways(), super::remote::runtime()) {
+        (Ok(ways), Ok(runtime)) => (ways, runtime),
+        (Err(error), _) => return vec![Err(crate::notices::chain(&error))],
+        (_, Err(error)) => return vec![Err(error.to_string())],
+    };
+    let look = |(name, way): &NamedWay| match runtime.block_on(way.probe(BROKER_WAIT_MAX)) {
+        Ok(()) => Ok(format!("{name} can be reached (`hub alerts test` sends a message)")),
+        Err(error) => Err(format!("{name}: {}", crate::notices::chain(&error))),
+    };
+    ways.iter().map(look).collect()
 }
 
 /// Whether a file can be made there; the file is removed again.

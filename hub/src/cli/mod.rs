@@ -7,6 +7,7 @@ macro_rules! say {
 }
 
 mod account;
+mod alerts;
 mod audit;
 mod calendar;
 mod demo;
@@ -69,6 +70,9 @@ enum Command {
     /// Who may sign in to the console.
     #[command(subcommand)]
     Account(account::AccountCommands),
+    /// Who is told of alerts.
+    #[command(subcommand)]
+    Alerts(alerts::AlertsCommands),
     /// Publish and read working-day calendars; count due days.
     #[command(subcommand)]
     Calendar(calendar::CalendarCommands),
@@ -129,6 +133,7 @@ fn run(arguments: Arguments) -> anyhow::Result<Verdict> {
         Command::Show(it) => show::run(&config, it),
         Command::Province(it) => province::run(&config, it),
         Command::Account(it) => account::run(&config, it),
+        Command::Alerts(it) => alerts::run(&config, it),
         Command::Calendar(it) => calendar::run(&config, it),
         Command::Nats(it) => nats::run(&config, it),
         Command::CheckConfig => doctor::check_config(&config),

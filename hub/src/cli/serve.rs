@@ -3,6 +3,7 @@
 mod alarms;
 mod broker_rooms;
 mod gauges;
+mod notices_rooms;
 mod rooms;
 mod traces;
 
@@ -118,6 +119,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         house.clock.clone(),
     );
     rooms.spawn(watch.run(house.viewed.listen(), TICK));
+    notices_rooms::start(&house, &mut rooms)?;
     let app = doors(&house, counters, compare)?;
     if let Some(file) = &house.config.http.address_file {
         std::fs::write(file, address.to_string())

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use events::case::CaseEvent;
 use events::envelope::{Event, Recorded};
-use events::ids::{CaseId, StreamName};
+use events::ids::{CaseId, ProvinceCode, StreamName};
 use events::keeping::KeepingEvent;
 use hub_core::refusal::Refusal;
 use hub_core::routes::Routes;
@@ -242,20 +242,10 @@ impl Desk {
 
     /// What follows from what is durable now.
     fn settle(&mut self, outcome: &[Result<Vec<Recorded>, Conflict>]) -> Result<(), Fatal> {
-        let mut by_kind: Vec<(&'static str, u64)> = Vec::new();
+        self.count(outcome)?;
         for recorded in outcome.iter().flatten().flatten() {
-            let kind = recorded.envelope.event.kind();
-            match by_kind.iter_mut().find(|it| it.0 == kind) {
-                Some(count) => count.1 += 1,
-                None => by_kind.push((kind, 1)),
-            }
             self.settle_one(recorded)?;
         }
-        for (kind, count) in &by_kind {
-            metrics::counter!("hub_events_appended_total", "type" => *kind).increment(*count);
-        }
-        let count: u64 = by_kind.iter().map(|it| it.1).sum();
-        metrics::histogram!("hub_batch_events").record(count as f64);
         let current = self.rules.read().unwrap_or_else(PoisonError::into_inner).clone();
         if !Arc::ptr_eq(&current, self.published.rules()) {
             *self.rules.write().unwrap_or_else(PoisonError::into_inner) =
@@ -265,6 +255,34 @@ impl Desk {
             (self.after_commit)(last.position, last.hash, last.recorded_at);
             self.wake.ring();
         }
+        Ok(())
+    }
+
+    /// By type and province; a case's is the one it is with now, and is known from deciding.
+    fn count(&mut self, outcome: &[Result<Vec<Recorded>, Conflict>]) -> Result<(), Fatal> {
+        let mut counts: Vec<(&'static str, Option<ProvinceCode>, u64)> = Vec::new();
+        for recorded in outcome.iter().flatten().flatten() {
+            let kind = recorded.envelope.event.kind();
+            let province = match recorded.envelope.stream {
+                StreamName::Province(code) => Some(code),
+                StreamName::Case(case) => {
+                    let told = self.stories.case(&*self.log, case)?;
+                    told.state.as_ref().and_then(|it| it.province())
+                }
+                StreamName::Reference | StreamName::Keeping => None,
+            };
+            match counts.iter_mut().find(|it| (it.0, it.1) == (kind, province)) {
+                Some(count) => count.2 += 1,
+                None => counts.push((kind, province, 1)),
+            }
+        }
+        for (kind, province, count) in &counts {
+            let province = province.map_or_else(String::new, |it| it.to_string());
+            let labels = [("type", (*kind).to_owned()), ("province", province)];
+            metrics::counter!("hub_events_appended_total", &labels).increment(*count);
+        }
+        let count: u64 = counts.iter().map(|it| it.2).sum();
+        metrics::histogram!("hub_batch_events").record(count as f64);
         Ok(())
     }
 
