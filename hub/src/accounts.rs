@@ -4,6 +4,7 @@
 //! what is decided at the door of each page; that somebody was let in, and what was done, is recorded.
 
 mod passwords;
+mod saved;
 mod sessions;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 pub use passwords::{PASSWORD_CHARACTERS_MAX, PASSWORD_CHARACTERS_MIN, fresh_password};
+pub use saved::{SAVED_MAX, SAVED_NAME_CHARACTERS_MAX, Saved};
 pub use sessions::{SESSION_IDLE, SESSION_WHOLE, Token};
 
 /// What somebody is.
@@ -191,6 +193,7 @@ impl Accounts {
         file.pragma_update(None, "synchronous", "FULL").map_err(failed("open"))?;
         file.pragma_update(None, "recursive_triggers", true).map_err(failed("open"))?;
         file.execute_batch(SCHEMA).map_err(failed("open"))?;
+        file.execute_batch(saved::SCHEMA).map_err(failed("open"))?;
         Ok(Self(Arc::new(Mutex::new(file))))
     }
 

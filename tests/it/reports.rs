@@ -1,18 +1,22 @@
 //! The statistics' pages and files: what each role gets, that nothing from outside becomes a formula or a tag, and that an issued report is made again to the byte.
 
 use std::io::Cursor;
+use std::path::Path;
 
 use calamine::{Data, Reader, Xlsx};
-use events::envelope::{Actor, Event, Position};
-use events::ids::CaseId;
+use events::envelope::{Actor, Envelope, Event, Position, Version};
+use events::ids::{CaseId, EventId, StreamName};
 use events::keeping::{KeepingEvent, StatisticsIssued};
 use events::province::ProvinceEvent;
 use events::vocabulary::Stage;
+use hub::log::sqlite::SqliteLog;
+use hub::log::{Append, EventLog as _, Expected};
 use hub::registrar::{Ask, What};
 use hub_core::command::Command;
 use hub_core::province::ProvinceCommand;
 use serde_json::Value;
 use tests::http::submission;
+use tests::program::hub as program;
 
 use crate::console::{Browser, Console};
 
@@ -259,4 +263,138 @@ async fn a_province_hands_in_its_publicity_table_and_nobody_elses() {
     assert!(!page.contains("<textarea"), "an auditor fills in nothing");
     let csv = text(&auditor, "/reports/table.csv?kind=publicity&period=2026-02").await;
     assert!(csv.contains("'=posters") && csv.contains("广东省,未报 missing"), "{csv}");
+}
+
+/// A golden log as a file, and its origin.
+fn golden(folder: &Path) -> (String, String) {
+    let told = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/v1-statistics.jsonl");
+    let path = folder.join("log.db");
+    let made = hub::audit::import::import(&told, &path, &mut |_, _| {}).unwrap();
+    (path.to_str().unwrap().to_owned(), made.origin)
+}
+
+#[tokio::test]
+async fn the_command_line_makes_reports_offline_and_says_whether_issued_ones_still_hold() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, origin) = golden(folder.path());
+    let month = ["report", "publicity", "--month", "2026-02", "--log", &log];
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("golden/report-v1-statistics-publicity-2026-02-r1.csv");
+    let kept = std::fs::read_to_string(kept).unwrap();
+    assert_eq!(program(&month).await.with(0).out, kept, "standard output has the very bytes");
+    let told = program(&[&month[..], &["--json"]].concat()).await.with(0).json();
+    assert_eq!(told["csv_sha256"], hub::statistics::report::digest(&kept));
+    let out = folder.path().join("report.xlsx");
+    let out = out.to_str().unwrap();
+    program(&[&month[..], &["--out", out]].concat()).await.with(0);
+    assert!(std::fs::metadata(out).unwrap().len() > 1_000);
+    program(&[&month[..], &["--out", out]].concat()).await.with(2);
+    program(&[&month[..], &["--at", "9999"]].concat()).await.with(2);
+    program(&["report", "monthly", "--month", "2026-13", "--log", &log]).await.with(2);
+    // The golden log's two were issued with a digest that no report has.
+    let rerun = ["report", "rerun", "--log", &log, "--json"];
+    let lines = program(&rerun).await.with(1).lines();
+    assert_eq!(lines.len(), 2);
+    assert!(lines.iter().all(|it| it["verdict"] == "different"), "{lines:?}");
+    let honest = StatisticsIssued {
+        kind: "publicity".to_owned(),
+        period: "2026-02".to_owned(),
+        province: None,
+        revision: hub::statistics::REVISION,
+        position: 5,
+        csv_sha256: hub::statistics::report::digest(&kept),
+        operator: "li".to_owned(),
+    };
+    let later = StatisticsIssued { revision: 999, ..honest.clone() };
+    for (version, event) in (4..).zip([honest, later]) {
+        issue(&log, &origin, version, event);
+    }
+    program(&["report", "rerun", "--log", &log, "--issued", "6"]).await.with(0);
+    let other = program(&["report", "rerun", "--log", &log, "--issued", "7"]).await.with(1);
+    assert!(other.out.contains("other-revision"), "{}", other.out);
+    program(&["report", "rerun", "--log", &log, "--issued", "1"]).await.with(2);
+    assert_eq!(
+        program(&["report", "list", "--log", &log, "--json"]).await.with(0).lines().len(),
+        4
+    );
+}
+
+/// Appends that a report was issued.
+fn issue(log: &str, origin: &str, version: u64, event: StatisticsIssued) {
+    let mut log = SqliteLog::open(Path::new(log), origin).unwrap();
+    let envelope = Envelope {
+        id: EventId(uuid::Uuid::now_v7()),
+        stream: StreamName::Keeping,
+        occurred_at: "2026-03-01T00:00:00Z".parse().unwrap(),
+        actor: Actor::Operator("li".to_owned()),
+        caused_by: None,
+        event: Event::Keeping(KeepingEvent::StatisticsIssued(event)),
+        sealed: None,
+        evidence: None,
+    };
+    let append = Append {
+        stream: StreamName::Keeping,
+        expected: Expected::At(Version(version - 1)),
+        recorded_at: "2026-03-01T00:00:00Z".parse().unwrap(),
+        events: vec![envelope],
+        key: None,
+    };
+    let answers = log.append(vec![append]).unwrap();
+    answers.into_iter().for_each(|it| drop(it.unwrap()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_is_kept_for_its_owner_and_holds_nothing_but_filters() {
+    let console = Console::open().await;
+    let operator = console.signed_in("operator").await;
+    let mark = operator.mark().await;
+    let form = |name: &'static str, more: &[(&'static str, &'static str)]| {
+        let mut form = vec![("mark", mark.as_str()), ("deed", "save"), ("name", name)];
+        form.extend(more);
+        form
+    };
+    let good = form("%3Cb%3ELate+in+Jilin", &[("province", "22"), ("only", "overdue")]);
+    let answer = operator.post("/cases/saved", &good).await;
+    assert_eq!(answer.status(), 303);
+    assert_eq!(answer.headers()["location"], "/cases?province=22&only=overdue");
+    for (wrong, status) in [
+        (form("x", &[("province", "99")]), 400),
+        (form("", &[("province", "22")]), 422),
+        (form("11010519491231002X", &[("province", "22")]), 422),
+    ] {
+        assert_eq!(operator.post("/cases/saved", &wrong).await.status(), status, "{wrong:?}");
+    }
+    let page = text(&operator, "/cases").await;
+    assert!(page.contains("/cases?province=22&#38;only=overdue") && !page.contains("<b>Late"));
+    let hotline = console.signed_in("hotline").await;
+    assert!(!text(&hotline, "/cases").await.contains("only=overdue\">&"));
+    assert!(!text(&hotline, "/cases").await.contains("Late in Jilin"));
+    let gone = [("mark", mark.as_str()), ("deed", "forget"), ("name", "%3Cb%3ELate+in+Jilin")];
+    assert_eq!(operator.post("/cases/saved", &gone).await.status(), 303);
+    assert!(!text(&operator, "/cases").await.contains("Late in Jilin"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provinces_page_shows_its_month_its_adapter_and_its_certificate() {
+    let console = Console::open().await;
+    enrolled(&console, "22").await;
+    let number = breach(&console, 1, "长春市交通运输局", "系统升级").await;
+    let certified = events::province::AdapterCertified {
+        adapter_version: "1.4.2".to_owned(),
+        kit_version: "1.0.0".to_owned(),
+        result_digest: "00".repeat(32),
+        expires_at: "2026-03-05T00:00:00Z".parse().unwrap(),
+    };
+    let command = ProvinceCommand::Certify(certified);
+    let province = "22".parse().unwrap();
+    told(&console, What::Province { province, command }).await;
+    let all = console.hub.readers.read(|log| log.read_all(Position(0), 100_000)).unwrap();
+    all.iter().for_each(|it| console.hub.membership.apply(it));
+    let auditor = console.signed_in("auditor").await;
+    let page = text(&auditor, "/provinces/22").await;
+    assert!(page.contains("class=\"trend\"") && page.contains("本月趋势"), "{page}");
+    assert!(page.contains("1.4.2") && page.contains("mark soon") && page.contains("7 天后到期"));
+    let table = text(&auditor, "/provinces").await;
+    assert!(table.contains("本月联网可用率") && table.contains("100.00%"), "{table}");
+    assert!(table.contains(&number), "the oldest open case stands in the league table");
 }

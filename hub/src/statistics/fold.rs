@@ -10,6 +10,7 @@ use events::ids::{CaseId, CaseNumber, DivisionCode, ProvinceCode, StreamName};
 use events::keeping::{KeepingEvent, StatisticsIssued};
 use events::province::ProvinceEvent;
 use events::vocabulary::{Category, Channel, Item, Reason};
+use hub_core::calendar::shanghai_date;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
@@ -23,6 +24,9 @@ use crate::views::status::StatusRow;
 
 mod beginning;
 mod cases;
+mod figures;
+
+pub use figures::{Day, Figures};
 
 /// What the cases are grouped by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -114,6 +118,8 @@ struct Open {
 /// What is counted, in total and by group.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Cube {
+    /// Day by day, by the province that had the case.
+    pub days: BTreeMap<(Date, Option<ProvinceCode>), Day>,
     /// All.
     pub total: Tally,
     /// By the group's code; without a code: no province has the case.
@@ -166,29 +172,6 @@ pub struct Fold {
 
 /// Most issued reports that a fold remembers: the latest.
 pub const ISSUED_MAX: usize = 200;
-
-/// Everything a report is made of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Figures {
-    /// Of which time.
-    pub period: Period,
-    /// Of which province only.
-    pub scope: Option<ProvinceCode>,
-    /// As of this position of the log.
-    pub position: Position,
-    /// When that event was recorded.
-    pub at: Option<Timestamp>,
-    /// The period was over at that position.
-    pub complete: bool,
-    /// What was counted.
-    pub cube: Cube,
-    /// The breaches.
-    pub ledger: Ledger,
-    /// Annex 1.
-    pub publicity: Publicity,
-    /// Reports issued up to there: where, when, what.
-    pub issued: Vec<(Position, Timestamp, StatisticsIssued)>,
-}
 
 /// The log holds an event of a case that never began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -279,6 +262,15 @@ impl Fold {
     fn count(&mut self, belongs: &Belongs, change: impl FnMut(&mut Tally)) {
         if self.started && !self.ended {
             self.cube.count(self.scope, belongs, change);
+        }
+    }
+
+    /// Something of today's, for the trend.
+    fn day(&mut self, belongs: &Belongs, at: Timestamp, change: impl FnOnce(&mut Day)) {
+        // A case that no province has neither came to one nor goes from it.
+        if belongs.province.is_some() && self.lists(belongs.province) {
+            let day = (shanghai_date(at), belongs.province);
+            change(self.cube.days.entry(day).or_default());
         }
     }
 

@@ -130,6 +130,11 @@ impl Tally {
         counts.iter().map(|it| self.get(*it)).sum()
     }
 
+    /// Whether anything at all is known of the group.
+    pub fn has_any(&self) -> bool {
+        self.link.is_some() || self.counts.iter().any(|it| *it > 0)
+    }
+
     /// One more.
     pub(super) fn add(&mut self, count: Count) {
         self.counts[count as usize] += 1;

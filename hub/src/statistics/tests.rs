@@ -84,6 +84,20 @@ proptest! {
             prop_assert_eq!(overdue - turned, row.overdue);
             prop_assert_eq!(own.last().unwrap().get(Count::OpenEnd), row.open);
         }
+        // The trend ends with what is open.
+        for it in &months {
+            let own: Vec<_> = it.cube.groups.iter()
+                .filter(|group| group.0.0 == Dimension::Province && !group.0.1.is_empty())
+                .collect();
+            for ((_, code), tally) in &own {
+                // Of a month that the log has not reached there is none.
+                if let Some(last) = it.trend(code.parse().ok()).last() {
+                    prop_assert_eq!(last.2, tally.get(Count::OpenEnd));
+                }
+            }
+            let all: u64 = own.iter().map(|group| group.1.get(Count::OpenEnd)).sum();
+            prop_assert_eq!(it.trend(None).last().map_or(all, |last| last.2), all);
+        }
         // What is open when a month ends is open when the next begins.
         for pair in months.windows(2) {
             let (end, start) = (&pair[0].cube.total, &pair[1].cube.total);

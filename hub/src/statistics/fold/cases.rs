@@ -107,6 +107,8 @@ impl Fold {
         let at = recorded.recorded_at;
         match event {
             CaseEvent::CaseRouted(it) => {
+                // An operator may route on without a return.
+                self.day(&open.belongs, at, |it| it.went += 1);
                 open.belongs.province = Some(it.province);
                 if let Some(division) = division_of(&it.reason) {
                     open.belongs.division = Some(division);
@@ -116,10 +118,12 @@ impl Fold {
                 let count = if open.routed { Count::MovedIn } else { Count::Received };
                 open.routed = true;
                 self.add(&open.belongs, count);
+                self.day(&open.belongs, at, |it| it.came += 1);
                 self.ledger.mend(case, at, |it| it == Problem::Returned);
             }
             CaseEvent::CaseReturned(it) => {
                 self.add(&open.belongs, Count::Returned);
+                self.day(&open.belongs, at, |it| it.went += 1);
                 self.reason(open, it.reason, No::Returned);
                 let entry = entry(case, recorded, Problem::Returned, &open.belongs);
                 let detail = it.reason.zh().to_owned();
@@ -151,6 +155,7 @@ impl Fold {
             _ => {}
         }
         if open.status.row.stage.has_ended() {
+            self.day(&open.belongs, at, |it| it.went += 1);
             self.ledger.mend(case, at, |it| it == Problem::Returned);
         }
     }
@@ -229,15 +234,16 @@ impl Fold {
     ) {
         let Some((_, blame)) = open.status.standing.ladder(stage).overdue else { return };
         open.breached_here[usize::from(stage == Stage::Completion)] = true;
-        self.count_breach(open, stage, blame);
+        self.count_breach(open, stage, blame, recorded.recorded_at);
         let entry = entry(case, recorded, Problem::Overdue(stage), &open.belongs);
         let (due, blame) = (Some(due), Some(blame));
         self.list(case, Entry { due, blame, standing: Standing::Open, ..entry });
     }
 
-    fn count_breach(&mut self, open: &Open, stage: Stage, blame: Blame) {
+    fn count_breach(&mut self, open: &Open, stage: Stage, blame: Blame, at: Timestamp) {
         self.add(&open.belongs, overdue(stage));
         self.add(&open.belongs, blamed(blame));
+        self.day(&open.belongs, at, |it| it.breached += 1);
     }
 
     fn judge(
@@ -271,7 +277,7 @@ impl Fold {
                 self.list(case, entry(Problem::ReportedLate(stage), Blame::Adapter));
             }
             Some(Judged::Overdue(blame)) => {
-                self.count_breach(open, stage, blame);
+                self.count_breach(open, stage, blame, recorded.recorded_at);
                 let standing = Standing::Mended;
                 let mended_at = Some(recorded.recorded_at);
                 let entry = entry(Problem::Overdue(stage), blame);

@@ -9,10 +9,12 @@ use events::vocabulary::{Category, Channel, Item};
 use serde::Deserialize;
 
 use super::case::{stage_mark, stage_name};
+use super::saved::{self, Kept};
 use super::shell::{Shell, shanghai, told};
 use super::visitor::encoded;
 use super::words::words;
 use super::{Visitor, hours, tiles};
+use crate::accounts::SAVED_NAME_CHARACTERS_MAX;
 use crate::problem::Problem;
 use crate::views::reader::{CaseFilter, Order};
 use crate::views::rows::{CaseRow, CaseStage};
@@ -51,6 +53,11 @@ words! { CasesWords:
     xlsx: "导出 XLSX", "export XLSX";
     none: "没有符合条件的办件", "no case fits";
     saved: "常用", "shortcuts";
+    own: "我的视图", "my lists";
+    keep: "保存当前筛选为", "save these filters as";
+    save: "保存", "save";
+    forget: "删除", "forget";
+    keep_note: "只保存筛选条件，不保存身份证号等搜索内容", "filters only; never what was searched for";
     saved_late: "超期在途", "open and overdue";
     saved_parked: "暂停转办", "parked";
     saved_waiting: "待签收", "not signed for";
@@ -110,9 +117,9 @@ impl Asked {
         }
     }
 
-    /// The address of the same list from `after` on.
-    pub(super) fn address(&self, path: &str, after: &str) -> String {
-        let pairs = [
+    /// Every filter by its name.
+    fn pairs(&self) -> [(&'static str, &String); 8] {
+        [
             ("province", &self.province),
             ("stage", &self.stage),
             ("item", &self.item),
@@ -121,8 +128,13 @@ impl Asked {
             ("only", &self.only),
             ("due_before", &self.due_before),
             ("order", &self.order),
-        ];
-        let mut parts: Vec<String> = pairs
+        ]
+    }
+
+    /// The address of the same list from `after` on.
+    pub(super) fn address(&self, path: &str, after: &str) -> String {
+        let mut parts: Vec<String> = self
+            .pairs()
             .iter()
             .filter(|it| !it.1.is_empty())
             .map(|(name, value)| format!("{name}={}", encoded(value)))
@@ -161,6 +173,11 @@ struct Cases {
     first: Option<String>,
     csv: String,
     xlsx: String,
+    /// The visitor's own lists, and the present filters for one more of them.
+    own: Vec<Kept>,
+    present: Vec<(&'static str, String)>,
+    may_keep: bool,
+    name_max: usize,
 }
 
 pub(super) type Given = Result<Query<Asked>, QueryRejection>;
@@ -207,6 +224,15 @@ async fn page(rooms: &Rooms, visitor: &Visitor, given: Given) -> Result<Cases, P
         first: after.map(|_| asked.address("/cases", "")),
         csv: asked.address("/cases.csv", ""),
         xlsx: asked.address("/cases.xlsx", ""),
+        own: saved::of(rooms, visitor).await?,
+        present: asked
+            .pairs()
+            .into_iter()
+            .filter(|it| !it.1.is_empty())
+            .map(|(name, value)| (name, value.clone()))
+            .collect(),
+        may_keep: visitor.account().is_ok(),
+        name_max: SAVED_NAME_CHARACTERS_MAX,
         due_before: asked.due_before,
     })
 }

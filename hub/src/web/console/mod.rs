@@ -16,11 +16,15 @@ mod live;
 mod overview;
 mod people;
 mod person;
+mod province_deeds;
 mod provinces;
 mod reports;
+mod saved;
 mod shell;
 mod sign_in;
+mod standing;
 mod tiles;
+mod trend;
 mod visitor;
 mod words;
 
@@ -96,6 +100,7 @@ pub const PAGES: &[Page] = &[
     page("get",  "/cases",                READERS.or(May::PROVINCE)),
     page("get",  "/cases.csv",            READERS.or(May::PROVINCE)),
     page("get",  "/cases.xlsx",           READERS.or(May::PROVINCE)),
+    page("post", "/cases/saved",          READERS.or(May::PROVINCE)),
     page("get",  "/cases/{case}",         READERS.or(May::GUEST).or(May::PROVINCE)),
     page("post", "/cases/{case}/reveal",  May::OPERATOR.or(May::HOTLINE).or(May::PROVINCE)),
     page("post", "/cases/{case}/deed",    May::OPERATOR.or(May::HOTLINE)),
@@ -139,11 +144,12 @@ pub fn router(rooms: Rooms) -> Router {
         .route("/cases", get(cases::show))
         .route("/cases.csv", get(exports::csv))
         .route("/cases.xlsx", get(exports::xlsx))
+        .route("/cases/saved", post(saved::keep))
         .route("/cases/{case}", get(case::show))
         .route("/cases/{case}/reveal", post(deeds::reveal))
         .route("/cases/{case}/deed", post(deeds::act))
         .route("/provinces", get(provinces::list))
-        .route("/provinces/{province}", get(provinces::one).post(provinces::act))
+        .route("/provinces/{province}", get(provinces::one).post(province_deeds::act))
         .route("/alerts", get(alerts::show).post(alert_deeds::act))
         .route("/find", get(find::show).post(find::find))
         .route("/reports", get(reports::index))

@@ -2,25 +2,24 @@
 
 use askama::Template;
 use axum::extract::{Extension, Path, State};
-use axum::response::{IntoResponse as _, Redirect, Response};
-use events::envelope::Actor;
+use axum::response::Response;
 use events::ids::ProvinceCode;
-use events::province::MaintenanceDeclared;
-use hub_core::province::ProvinceCommand;
+use events::province::AdapterCertified;
+use hub_core::province::Province as Membership;
 use jiff::Timestamp;
-use serde::Deserialize;
 
-use super::form::Posted;
-use super::shell::{Refused, Shell, shanghai, told};
+use super::shell::{Shell, shanghai, told};
+use super::standing::{self, Added};
 use super::tiles::{self, Light, grouped};
+use super::trend::Trend;
 use super::words::words;
 use super::{May, Visitor};
 use crate::problem::Problem;
-use crate::registrar::{Answer, Ask, What};
+use crate::statistics::bench::Bench;
+use crate::statistics::fold::Figures;
 use crate::views::reader::{CaseFilter, Order};
 use crate::views::rows::Pressure;
 use crate::web::Rooms;
-use crate::web::api::admin::note;
 use crate::web::api::provinces;
 use crate::web::api::told::Province;
 use crate::words::Language;
@@ -45,6 +44,25 @@ words! { ProvinceWords:
     returned: "退回", "returned";
     median: "中位用时（小时）", "median hours";
     heard: "最近来讯", "last heard";
+    oldest_one: "最早在途", "oldest open";
+    link_up: "本月联网可用率", "link up this month";
+    top_reason: "本月首要原因", "most frequent reason this month";
+    trend: "本月趋势", "This month";
+    came: "接收", "came";
+    went: "结束或退回", "ended or returned";
+    backlog: "在途", "open";
+    latest: "最新", "now";
+    report: "本月月报", "this month's return";
+    ledger: "问题台账", "problem ledger";
+    adapter: "适配器", "Adapter";
+    version: "最近报告的版本", "version that spoke last";
+    certificate: "符合性证书", "certificate of conformance";
+    certificate_none: "未登记", "none on record";
+    kit: "测试套件", "kit";
+    expires: "有效期至", "valid until";
+    expired: "已过期", "expired";
+    days_left: "天后到期", "days left";
+    ends: "止于", "until";
     none: "–", "–";
     now: "当前", "Now";
     oldest: "最早的在途办件", "Oldest open cases";
@@ -79,6 +97,7 @@ struct Row {
     light: &'static str,
     cells: Vec<String>,
     heard: String,
+    added: Added,
 }
 
 #[derive(Template)]
@@ -93,14 +112,17 @@ struct Provinces {
 pub(super) async fn list(
     State(rooms): State<Rooms>,
     Extension(visitor): Extension<Visitor>,
+    Extension(bench): Extension<Bench>,
 ) -> Response {
     let made = async {
         let words = ProvinceWords::of(visitor.language);
         let table = provinces::table(&rooms).await?.provinces;
         let pressures = pressures(&rooms).await?;
+        let month = standing::month(&rooms, &bench).await;
+        let month = month.as_deref();
         let seen = table.iter().filter(|it| visitor.sees().shows(Some(it.code)));
         Ok(Provinces {
-            rows: seen.map(|it| row(&rooms, it, &pressures, visitor.language)).collect(),
+            rows: seen.map(|it| row(&rooms, it, &pressures, month, visitor.language)).collect(),
             shell: Shell::of(&rooms, &visitor).await?,
             words,
             heads: columns(words).map(|it| it.0).into(),
@@ -151,7 +173,13 @@ fn pressure_of(pressures: &[Pressure], code: ProvinceCode) -> Pressure {
     found.map_or_else(|| Pressure::none(code), Clone::clone)
 }
 
-fn row(rooms: &Rooms, it: &Province, pressures: &[Pressure], language: Language) -> Row {
+fn row(
+    rooms: &Rooms,
+    it: &Province,
+    pressures: &[Pressure],
+    month: Option<&Figures>,
+    language: Language,
+) -> Row {
     let away = tiles::is_away(&rooms.membership.province(it.code), rooms.clock.now());
     let light = Light::of(it, away, &pressure_of(pressures, it.code));
     Row {
@@ -161,6 +189,7 @@ fn row(rooms: &Rooms, it: &Province, pressures: &[Pressure], language: Language)
         light: light.word(language),
         cells: columns(ProvinceWords::of(language)).iter().map(|column| column.1(it)).collect(),
         heard: it.last_heard_at.map_or_else(|| "–".to_owned(), shanghai),
+        added: standing::added(month, it.code, language),
     }
 }
 
@@ -170,6 +199,15 @@ struct OldCase {
     stage: &'static str,
     submitted: String,
     due: String,
+}
+
+/// The certificate that ends last.
+struct Certificate {
+    adapter: String,
+    kit: String,
+    until: String,
+    mark: &'static str,
+    left: String,
 }
 
 #[derive(Template)]
@@ -186,6 +224,11 @@ struct OneProvince {
     reasons: Vec<(String, u64)>,
     blame: Vec<(&'static str, u64)>,
     keys: Vec<(String, String)>,
+    trend: Option<Trend>,
+    trend_words: (&'static str, &'static str, &'static str, &'static str),
+    period: String,
+    adapter: String,
+    certificate: Option<Certificate>,
     declared: Vec<String>,
     paused: bool,
     may_act: bool,
@@ -194,17 +237,23 @@ struct OneProvince {
 pub(super) async fn one(
     State(rooms): State<Rooms>,
     Extension(visitor): Extension<Visitor>,
+    Extension(bench): Extension<Bench>,
     Path(code): Path<String>,
 ) -> Response {
-    told(&visitor, page(&rooms, &visitor, &code).await)
+    told(&visitor, page(&rooms, &visitor, &bench, &code).await)
 }
 
-fn code_of(visitor: &Visitor, given: &str) -> Result<ProvinceCode, Problem> {
+pub(super) fn code_of(visitor: &Visitor, given: &str) -> Result<ProvinceCode, Problem> {
     let code: ProvinceCode = given.parse().map_err(|_| Problem::new("not-found"))?;
     if visitor.sees().shows(Some(code)) { Ok(code) } else { Err(Problem::new("not-found")) }
 }
 
-async fn page(rooms: &Rooms, visitor: &Visitor, given: &str) -> Result<OneProvince, Problem> {
+async fn page(
+    rooms: &Rooms,
+    visitor: &Visitor,
+    bench: &Bench,
+    given: &str,
+) -> Result<OneProvince, Problem> {
     let code = code_of(visitor, given)?;
     let language = visitor.language;
     let words = ProvinceWords::of(language);
@@ -221,6 +270,10 @@ async fn page(rooms: &Rooms, visitor: &Visitor, given: &str) -> Result<OneProvin
         columns(words).iter().map(|column| (column.0, column.1(it))).collect();
     figures.push((words.soon, grouped(pressure.soon)));
     figures.push((words.silent, grouped(pressure.silent)));
+    let month = standing::month(rooms, bench).await;
+    let month = month.as_deref();
+    let adapter = standing::last_adapter(rooms, code).await?;
+    figures.push((words.link_up, standing::added(month, code, language).link));
     figures.push((words.heard, it.last_heard_at.map_or_else(|| "–".to_owned(), shanghai)));
     Ok(OneProvince {
         shell: Shell::of(rooms, visitor).await?,
@@ -231,31 +284,73 @@ async fn page(rooms: &Rooms, visitor: &Visitor, given: &str) -> Result<OneProvin
         mark: mark(light),
         figures,
         oldest: oldest.rows.iter().map(|it| old_case(it, language)).collect(),
-        reasons: it
-            .top_reasons
-            .iter()
-            .map(|it| {
-                let chinese = language == Language::Chinese;
-                let word = if chinese { it.what.zh() } else { it.what.code() };
-                (word.to_owned(), it.count)
-            })
-            .collect(),
+        reasons: reasons(it, language),
         blame: it.blame.iter().map(|it| (blame(it.what, words), it.count)).collect(),
-        keys: membership
-            .keys
+        keys: keys(&membership, words),
+        trend: standing::trend_of(month, code),
+        trend_words: (words.came, words.went, words.backlog, words.latest),
+        period: month.map(|it| it.period.to_string()).unwrap_or_default(),
+        adapter: adapter.map_or_else(
+            || "–".to_owned(),
+            |(version, at)| format!("{version} · {}", shanghai(at)),
+        ),
+        certificate: membership
+            .certified
             .values()
-            .map(|it| (it.key_id.clone(), it.algorithm.clone()))
-            .collect(),
-        declared: membership
-            .maintenance
-            .iter()
-            .rev()
-            .take(5)
-            .map(|it| format!("{} – {}: {}", shanghai(it.from), shanghai(it.until), it.reason))
-            .collect(),
+            .max_by_key(|it| it.expires_at)
+            .map(|it| certificate(it, rooms.clock.now(), words)),
+        declared: declared(&membership),
         paused: membership.paused,
         may_act: visitor.is() == May::OPERATOR && membership.enrolled,
     })
+}
+
+fn reasons(it: &Province, language: Language) -> Vec<(String, u64)> {
+    let chinese = language == Language::Chinese;
+    let word = |it: events::vocabulary::Reason| if chinese { it.zh() } else { it.code() };
+    it.top_reasons.iter().map(|it| (word(it.what).to_owned(), it.count)).collect()
+}
+
+/// Each key that counts, and until when, if its end is set.
+fn keys(membership: &Membership, words: &ProvinceWords) -> Vec<(String, String)> {
+    let ends = |key: &str| match membership.expiries.get(key) {
+        Some(at) => format!(" · {} {}", words.ends, shanghai(*at)),
+        None => String::new(),
+    };
+    let keys = membership.keys.values();
+    keys.map(|it| (it.key_id.clone(), format!("{}{}", it.algorithm, ends(&it.key_id)))).collect()
+}
+
+/// How many declared absences the page shows.
+const ABSENCES_SHOWN: usize = 5;
+
+fn declared(membership: &Membership) -> Vec<String> {
+    let latest = membership.maintenance.iter().rev().take(ABSENCES_SHOWN);
+    let told =
+        latest.map(|it| format!("{} – {}: {}", shanghai(it.from), shanghai(it.until), it.reason));
+    told.collect()
+}
+
+/// Days before its end from which a certificate is marked.
+const CERTIFICATE_SOON_DAYS: i64 = 30;
+
+fn certificate(it: &AdapterCertified, now: Timestamp, words: &ProvinceWords) -> Certificate {
+    let left = it.expires_at.duration_since(now).as_hours().div_euclid(24);
+    Certificate {
+        adapter: it.adapter_version.clone(),
+        kit: it.kit_version.clone(),
+        until: shanghai(it.expires_at),
+        mark: match left {
+            ..0 => "late",
+            0..CERTIFICATE_SOON_DAYS => "soon",
+            _ => "good",
+        },
+        left: if left < 0 {
+            words.expired.to_owned()
+        } else {
+            format!("{left} {}", words.days_left)
+        },
+    }
 }
 
 fn mark(light: Light) -> &'static str {
@@ -285,60 +380,4 @@ fn old_case(it: &crate::views::rows::CaseRow, language: Language) -> OldCase {
         submitted: shanghai(it.submitted_at),
         due: it.due_now().map_or_else(|| "–".to_owned(), |it| it.day.to_string()),
     }
-}
-
-/// One form for all three.
-#[derive(Deserialize)]
-pub(super) struct Deed {
-    deed: String,
-    #[serde(default)]
-    reason: String,
-    #[serde(default)]
-    from: String,
-    #[serde(default)]
-    until: String,
-}
-
-pub(super) async fn act(
-    State(rooms): State<Rooms>,
-    Path(code): Path<String>,
-    Posted(visitor, given): Posted<Deed>,
-) -> Response {
-    match done(&rooms, &visitor, &code, given).await {
-        Ok(()) => Redirect::to(&format!("/provinces/{code}")).into_response(),
-        Err(problem) => Refused(visitor, problem).into_response(),
-    }
-}
-
-async fn done(rooms: &Rooms, visitor: &Visitor, code: &str, given: Deed) -> Result<(), Problem> {
-    let province = code_of(visitor, code)?;
-    let operator = visitor.account()?.name.clone();
-    let command = match given.deed.as_str() {
-        "pause" => ProvinceCommand::Pause {
-            operator: operator.clone(),
-            reason: note(given.reason, "/reason")?,
-        },
-        "resume" => ProvinceCommand::Resume { operator: operator.clone() },
-        "maintenance" => ProvinceCommand::DeclareMaintenance(MaintenanceDeclared {
-            from: moment(&given.from, "/from")?,
-            until: moment(&given.until, "/until")?,
-            reason: note(given.reason, "/reason")?,
-        }),
-        _ => return Err(Problem::at("unknown-value", "/deed")),
-    };
-    let what = What::Province { province, command };
-    let actor = Actor::Operator(operator);
-    let ask = Ask { actor, occurred_at: rooms.clock.now(), caused_by: None, what };
-    match rooms.registrar.ask(ask).await? {
-        Answer::Recorded(_) | Answer::NothingNew(_) => Ok(()),
-        Answer::Refused(refusal) => Err(refusal.into()),
-    }
-}
-
-/// `2026-03-02T08:00`, as a browser's field has it, in Shanghai.
-fn moment(given: &str, pointer: &str) -> Result<Timestamp, Problem> {
-    let bad = || Problem::at("bad-moment", pointer);
-    let civil: jiff::civil::DateTime = given.parse().map_err(|_| bad())?;
-    let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(8));
-    civil.to_zoned(zone).map(|it| it.timestamp()).map_err(|_| bad())
 }

@@ -13,6 +13,7 @@ use crate::statistics::report::{self, Kind};
 use crate::statistics::tally::Tally;
 use crate::web::Rooms;
 use crate::web::console::shell::{Refused, Shell};
+use crate::web::console::trend::{self, Trend};
 use crate::web::console::{May, Visitor};
 use crate::words::Language;
 
@@ -75,6 +76,8 @@ struct ReportPage {
     may_issue: bool,
     may_see_all: bool,
     too_old: u64,
+    trend: Trend,
+    trend_words: (&'static str, &'static str, &'static str, &'static str),
 }
 
 pub(in super::super) async fn show(
@@ -113,7 +116,7 @@ async fn draw(
     let english = language == Language::English;
     let words = ReportWords::of(language);
     let today = rooms.clock.today();
-    let (code, zh, en) = wish.kind.words();
+    let (code, _, _) = wish.kind.words();
     let present = match wish.period {
         Period::Month(_) => Period::month_of(today),
         Period::Quarter(_) => Period::quarter_of(today),
@@ -129,7 +132,7 @@ async fn draw(
         shell: Shell { live: false, ..Shell::of(rooms, visitor).await? },
         words,
         kind: code,
-        title: if english { en } else { zh },
+        title: if wish.kind == Kind::Quarterly { words.quarterly } else { words.monthly },
         period: if english { wish.period.to_string() } else { wish.period.zh() },
         period_code: wish.period.to_string(),
         facts: facts(wish.kind, figures, language),
@@ -155,6 +158,8 @@ async fn draw(
         may_issue: visitor.is() == May::OPERATOR,
         may_see_all: visitor.sees().province().is_none(),
         too_old: figures.cube.too_old,
+        trend: trend::draw(&figures.trend(wish.scope)),
+        trend_words: (words.came, words.went, words.backlog, words.latest),
     })
 }
 
@@ -193,7 +198,11 @@ fn block(wish: &Wish, by: Dimension, theme: Theme, figures: &Figures, language: 
                 meaning: if english { it.meaning_en } else { it.meaning_zh },
             })
             .collect(),
-        rows: report::groups(figures, by).into_iter().map(row).collect(),
+        rows: report::groups(figures, by)
+            .into_iter()
+            .filter(|it| it.1.has_any())
+            .map(row)
+            .collect(),
         total: cells(None, &figures.cube.total),
     }
 }

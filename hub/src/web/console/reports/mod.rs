@@ -66,6 +66,11 @@ words! { ReportWords:
     total: "合计", "total";
     none: "本期没有数据", "nothing in this period";
     reasons: "原因", "Reasons";
+    trend: "趋势", "Trend";
+    came: "接收", "came";
+    went: "结束或退回", "ended or returned";
+    backlog: "在途", "open";
+    latest: "最新", "last";
     kind: "种类", "kind";
     reason: "原因", "reason";
     count: "次数", "count";
