@@ -178,6 +178,12 @@ impl Book {
         self.violations.push(Violation { finding, case, seen, at });
     }
 
+    /// Whether something that was found already explains what a case lacks.
+    pub(crate) fn explains(&self, case: Option<CaseId>) -> bool {
+        let name = case.and_then(|it| self.name(it));
+        self.violations.iter().any(|it| it.case.is_none() || it.case == name)
+    }
+
     /// What a broker that forgot everything no longer holds.
     pub(crate) fn forget_the_broker(&mut self) {
         self.posted.clear();
