@@ -18,6 +18,7 @@ mod crash;
 mod enrolment;
 mod folder_office;
 mod http;
+mod http_office;
 mod io_errors;
 mod naive;
 mod notices;

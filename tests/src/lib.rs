@@ -8,6 +8,7 @@ pub mod collector;
 pub mod compatibility;
 pub mod counterparts;
 pub mod http;
+pub mod http_office;
 pub mod invariants;
 pub mod journey;
 pub mod measure;
