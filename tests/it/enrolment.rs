@@ -230,12 +230,14 @@ async fn a_declared_absence_is_told_as_one_and_loses_nothing() {
     stage.story_has(&meanwhile, "case.completed.v1").await;
 }
 
-/// Six provinces work under load while a seventh joins, changes its keys, loses one and leaves.
+/// Six provinces work under load while a seventh joins, changes its keys, loses one and leaves. With 31
+/// others: `cargo bench -p tests --bench joining`.
 #[tokio::test]
 async fn what_one_province_does_under_load_costs_the_others_nothing() {
     let _alone = alone().await;
     for version in VERSIONS {
         let Some(stage) = Joining::start("under load", version).await else { continue };
-        under_load(&stage, &[13, 14, 15, 21, 23, 32], 22, 3).await;
+        let seen = under_load(&stage, &[13, 14, 15, 21, 23, 32], 22, 3).await;
+        assert!(seen.cut_off.iter().all(|it| *it < CUT_OFF_MAX), "{version:?}: {seen:?}");
     }
 }

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use async_nats::connection::State;
 use hub::nats::release::{ANSWERS_KEPT_SINCE, Release};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -197,9 +198,18 @@ impl Joined {
     }
 }
 
+/// What was seen meanwhile.
+#[derive(Debug)]
+pub struct UnderLoad {
+    /// Cases of the others, all of them completed.
+    pub cases: usize,
+    /// From the command until a connection with the revoked key was gone, each time.
+    pub cut_off: Vec<Duration>,
+}
+
 /// `others` work under load while `restless` joins, changes its keys, has one revoked and leaves, `rounds`
 /// times. Nothing of theirs is refused, no connection of theirs is dropped, every case ends.
-pub async fn under_load(stage: &Joining, others: &[u8], restless: u8, rounds: u32) {
+pub async fn under_load(stage: &Joining, others: &[u8], restless: u8, rounds: u32) -> UnderLoad {
     let mut adapters = Vec::new();
     for code in others {
         let mut joined = stage.join(*code).await;
@@ -221,12 +231,14 @@ pub async fn under_load(stage: &Joining, others: &[u8], restless: u8, rounds: u3
         receipts
     };
     let unrest = async {
+        let mut cut_off = Vec::new();
         for round in 0..rounds {
-            one_round(stage, restless, 2 * round + 1).await;
+            cut_off.push(one_round(stage, restless, 2 * round + 1).await);
         }
         stop.send(()).expect("the load goes on");
+        cut_off
     };
-    let (receipts, ()) = tokio::join!(load, unrest);
+    let (receipts, cut_off) = tokio::join!(load, unrest);
     assert!(receipts.len() >= others.len() * 3, "there was load: {}", receipts.len());
     for receipt in &receipts {
         stage.story_has(receipt, "case.completed.v1").await;
@@ -242,10 +254,12 @@ pub async fn under_load(stage: &Joining, others: &[u8], restless: u8, rounds: u3
             .any(|it| line.contains(&format!(r#"outcome="{it}""#)));
         assert!(fine, "a report of somebody else was refused: {line}");
     }
+    UnderLoad { cases: receipts.len(), cut_off }
 }
 
-/// Joins with the `nth` keys, completes a case, changes to the next, loses those, and leaves.
-async fn one_round(stage: &Joining, code: u8, nth: u32) {
+/// Joins with the `nth` keys, completes a case, changes to the next, loses those, and leaves. How long a
+/// thief with the revoked key stayed connected.
+async fn one_round(stage: &Joining, code: u8, nth: u32) -> Duration {
     let mut joined = stage.join_as(code, nth).await;
     joined.serve().await;
     stage.completes(900 + nth, code).await;
@@ -260,12 +274,22 @@ async fn one_round(stage: &Joining, code: u8, nth: u32) {
     joined.join(&bundle).await;
     joined.serve().await;
     let old = format!("{code}-connect-{nth}");
+    let seed = std::fs::read_to_string(joined.at(&format!("keys/{old}.key"))).expect("a key");
+    let thief = async_nats::ConnectOptions::with_nkey(seed.trim().to_owned());
+    let thief = thief.connect(stage.broker.url()).await.expect("both keys count");
     let revoke = ["province", "revoke-key", &code_text, &old, "--reason", "测试"];
+    let began = Instant::now();
     stage.folder.hub(&revoke).await.with(0);
+    wait_for("the revoked key to be cut off", async || {
+        (thief.connection_state() != State::Connected).then_some(())
+    })
+    .await;
+    let cut_off = began.elapsed();
     stage.completes(901 + nth, province(code).number()).await;
     joined.stop().await;
     let leave = ["province", "leave", &code_text, "--reason", "测试"];
     stage.folder.hub(&leave).await.with(0);
+    cut_off
 }
 
 /// The logs of whoever was on the stage tell why a test failed; its folder is gone by then.
