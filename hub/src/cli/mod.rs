@@ -64,7 +64,7 @@ enum Command {
     Report(report::ReportCommands),
     /// Tell the story of one case.
     Show(show::ShowArguments),
-    /// Enrol, pause, resume and list provinces.
+    /// Provinces: join, change or end keys, pause, be away, leave, certify, compare, list. 省份
     #[command(subcommand)]
     Province(province::ProvinceCommands),
     /// Who may sign in to the console.
