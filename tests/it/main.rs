@@ -21,6 +21,7 @@ mod http;
 mod http_office;
 mod io_errors;
 mod naive;
+mod newcomer;
 mod notices;
 mod notices_outside;
 mod observability;

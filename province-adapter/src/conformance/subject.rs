@@ -71,6 +71,8 @@ impl Subject {
             // `exec`, so that what is killed is the adapter and not a shell beside it.
             .args(["-c", &format!("exec {command}")])
             .envs(environment.iter().map(|(name, value)| (*name, value.as_str())))
+            // For wrappers that start the sidecar beside an office: this program is it.
+            .envs(std::env::current_exe().ok().map(|it| ("PROVINCE_ADAPTER", it)))
             // Its last words are quoted in the report; colours are not for files.
             .env("NO_COLOR", "1")
             .stdin(Stdio::null())
