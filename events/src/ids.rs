@@ -61,6 +61,10 @@ uuid_name!(
     /// A report names the request it answers.
     RequestId, "a request id");
 
+uuid_name!(
+    /// An order to let in again what waits for a person.
+    RedriveId, "a re-drive id");
+
 /// The characters of a case number: digits and capitals without I, L, O, U (Crockford's base 32).
 const BASE32: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 /// The alphabet of ISO 7064 MOD 37,36.

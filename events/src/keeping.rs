@@ -1,6 +1,8 @@
-//! What happens to the log itself, who looked at what, and ([`alerts`]) who was told and did what.
+//! What happens to the log itself, who looked at what, ([`alerts`]) who was told and did what,
+//! and ([`redrive`]) what was let in again.
 
 pub mod alerts;
+pub mod redrive;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,6 +12,10 @@ use crate::ids::{CaseId, ProvinceCode};
 use alerts::{
     AlertMessageDelivered, AlertMessageGivenUp, AlertMessagePlanned, AlertsAcknowledged,
     AlertsAssigned, AlertsSilenced, AlertsUnsilenced,
+};
+use redrive::{
+    RedriveCancelled, RedriveConfirmed, RedriveFinished, RedriveOrdered, RedrivePaused,
+    RedriveResumed, RedriveStepped,
 };
 
 /// A writer started; no older one may write any more.
@@ -129,5 +135,12 @@ event_enum! {
         AlertMessageDelivered = "keeping.alert-message-delivered.v1",
         AlertMessageGivenUp = "keeping.alert-message-given-up.v1",
         StatisticsIssued = "keeping.statistics-issued.v1",
+        RedriveOrdered = "keeping.redrive-ordered.v1",
+        RedriveConfirmed = "keeping.redrive-confirmed.v1",
+        RedrivePaused = "keeping.redrive-paused.v1",
+        RedriveResumed = "keeping.redrive-resumed.v1",
+        RedriveCancelled = "keeping.redrive-cancelled.v1",
+        RedriveStepped = "keeping.redrive-stepped.v1",
+        RedriveFinished = "keeping.redrive-finished.v1",
     }
 }

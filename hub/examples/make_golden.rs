@@ -3,6 +3,9 @@
 //! A published golden file is never made again; a new version gets a file of its own. Run it as
 //! `cargo run -p hub --example make_golden -- tests/golden/v1.jsonl`.
 
+#[path = "make_golden/redrives.rs"]
+mod redrives;
+
 use std::path::Path;
 
 use events::case::{CaseEvent, CaseResult};
@@ -260,6 +263,7 @@ fn main() -> anyhow::Result<()> {
         it if it.contains("membership") => MEMBERSHIP,
         it if it.contains("alerts") => ALERTS,
         it if it.contains("statistics") => STATISTICS,
+        it if it.contains("redrives") => redrives::REDRIVES,
         _ => EVENTS,
     };
     let mut log = MemoryLog::new(ORIGIN);

@@ -16,6 +16,7 @@ use crate::listen::ListenConfig;
 use crate::nats::release::Release;
 use crate::notices::compose::Sender;
 use crate::notices::config::{NoticesConfig, is_web_address};
+use crate::redrive::RedriveConfig;
 use crate::telemetry::TelemetryConfig;
 use crate::views::membership::CertificateRules;
 
@@ -62,6 +63,9 @@ pub struct Config {
     /// When people are told of what, and by whom.
     #[serde(default)]
     pub alerts: NoticesConfig,
+    /// Letting in again what waits for a person.
+    #[serde(default)]
+    pub redrive: RedriveConfig,
 }
 
 /// Whose certificates of conformance count, and whether an adapter needs one.
@@ -297,6 +301,9 @@ impl Config {
         }
         if let Some(url) = &self.http.public_url {
             check(is_web_address(url), "`http.public_url` is no web address".into());
+        }
+        if let Some(problem) = self.redrive.problem() {
+            check(false, problem);
         }
         if let Err(error) = Callers::new(self.clients.clone()) {
             check(false, format!("`clients`: {error}"));

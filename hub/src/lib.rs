@@ -8,7 +8,7 @@
 //! 8  cli
 //! 7  config
 //! 6  web  intake  router  deadline_watch  audit  notices
-//! 5  enrolment  statistics
+//! 5  enrolment  redrive  statistics
 //! 4  answers
 //! 3  registrar  views
 //! 2  log  vault  quarantine  accounts  nats  reference
@@ -34,6 +34,7 @@ pub mod nats;
 pub mod notices;
 pub mod problem;
 pub mod quarantine;
+pub mod redrive;
 pub mod reference;
 pub mod registrar;
 pub mod router;

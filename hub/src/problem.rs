@@ -140,6 +140,10 @@ pub const CODES: &[(&str, u16, &str, &str)] = &[
     ("request-unknown-signer",    409, "签名密钥无效",         "the request is signed by a key that does not count"),
     ("request-bad-signature",     422, "申请签名不符",         "a signature of the request does not fit"),
     ("key-in-use",                409, "公钥已被使用",         "a public key of the request is registered under another name"),
+    ("unknown-redrive",           404, "没有此重新处理",       "no such re-drive"),
+    ("second-person-needed",      403, "须由另一人确认",       "somebody else than who ordered it must confirm it"),
+    ("redrive-ended",             409, "重新处理已结束",       "the re-drive has ended"),
+    ("too-many-redrives",         409, "重新处理过多",         "too many re-drives are open"),
     ("bad-calendar",              422, "日历不可用",           "the calendar is not usable"),
     // The hub.
     ("busy",                      503, "系统繁忙",             "too many are waiting"),

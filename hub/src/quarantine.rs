@@ -1,11 +1,15 @@
 //! Every message that is not understood: kept (sealed), counted, shown; none is dropped, none applied.
 
+mod again;
+
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, TransactionBehavior};
+
+pub use again::{Kept, KeptFilter, KeptGroup};
 
 /// Something that could not be taken in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +24,14 @@ pub struct Stray {
     pub reason: String,
     /// What came, sealed by the vault.
     pub sealed: Vec<u8>,
+    /// Its headers, sealed by the vault: without them it cannot be taken in again.
+    pub headers: Option<Vec<u8>>,
+}
+
+impl Stray {
+    fn size_bytes(&self) -> usize {
+        self.sealed.len() + self.headers.as_ref().map_or(0, Vec::len)
+    }
 }
 
 /// Why a stray could not be kept: then the message must not be acknowledged.
@@ -75,7 +87,20 @@ CREATE TABLE IF NOT EXISTS held (
   bytes INTEGER NOT NULL,
   full_since INTEGER
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS numbering (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  last INTEGER NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS stray_group ON stray (source, reason, at);
+INSERT OR IGNORE INTO numbering VALUES (1, (SELECT coalesce(max(id), 0) FROM stray));
 ";
+
+/// What was added since the first version: name and column.
+const ADDED: [(&str, &str); 3] = [
+    ("headers", "headers BLOB"),
+    ("tries", "tries INTEGER NOT NULL DEFAULT 0"),
+    ("tried_by", "tried_by TEXT"),
+];
 
 /// The store of strays: a SQLite file of its own, bounded in rows and bytes a source.
 #[derive(Clone)]
@@ -110,6 +135,7 @@ impl Quarantine {
             });
         }
         connection.execute_batch(SCHEMA).map_err(&failed)?;
+        add_missing(&connection).map_err(&failed)?;
         Ok(Self {
             connection: Arc::new(Mutex::new(connection)),
             source_rows_max: config.source_rows_max,
@@ -157,7 +183,7 @@ impl Quarantine {
             .query_row([&stray.source], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
         let (rows, bytes) = held.unwrap_or_default();
-        let bytes = unsigned(bytes).saturating_add(stray.sealed.len() as u64);
+        let bytes = unsigned(bytes).saturating_add(stray.size_bytes() as u64);
         Ok(unsigned(rows) < self.source_rows_max && bytes <= self.source_bytes_max)
     }
 
@@ -191,34 +217,20 @@ impl Quarantine {
         Ok(rows.into_iter().map(|it| (it.0, moment(it.1))).collect())
     }
 
-    /// The latest, newest first, without what came.
-    pub fn latest(&self, count_max: usize) -> Result<Vec<(u64, Stray)>, QuarantineError> {
-        let failed = failed("read");
-        let connection = self.connection();
-        let mut statement = connection
-            .prepare_cached(
-                "SELECT id, at, source, subject, reason, x'' FROM stray ORDER BY id DESC LIMIT ?1",
-            )
-            .map_err(&failed)?;
-        let count_max = i64::try_from(count_max).unwrap_or(i64::MAX);
-        let rows = statement.query_map([count_max], read).map_err(&failed)?;
-        rows.collect::<Result<_, _>>().map_err(&failed)
-    }
-
     /// One stray with what came, still sealed.
     pub fn one(&self, id: u64) -> Result<Option<Stray>, QuarantineError> {
         let failed = failed("read");
         let connection = self.connection();
         let mut statement = connection
             .prepare_cached(
-                "SELECT id, at, source, subject, reason, sealed FROM stray WHERE id = ?1",
+                "SELECT at, source, subject, reason, sealed, headers FROM stray WHERE id = ?1",
             )
             .map_err(&failed)?;
         let found = statement
             .query_row([i64::try_from(id).unwrap_or(i64::MAX)], read)
             .optional()
             .map_err(&failed)?;
-        Ok(found.map(|it| it.1))
+        Ok(found)
     }
 }
 
@@ -227,17 +239,33 @@ fn unsigned(count: i64) -> u64 {
     u64::try_from(count).unwrap_or(0)
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<(u64, Stray)> {
-    let at = Timestamp::from_microsecond(row.get(1)?)
-        .map_err(|_| rusqlite::Error::IntegralValueOutOfRange(1, 0))?;
-    let stray = Stray {
-        at,
-        source: row.get(2)?,
-        subject: row.get(3)?,
-        reason: row.get(4)?,
-        sealed: row.get(5)?,
-    };
-    Ok((unsigned(row.get(0)?), stray))
+fn moment(row: &Row<'_>, at: usize) -> rusqlite::Result<Timestamp> {
+    Timestamp::from_microsecond(row.get(at)?)
+        .map_err(|_| rusqlite::Error::IntegralValueOutOfRange(at, 0))
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Stray> {
+    Ok(Stray {
+        at: moment(row, 0)?,
+        source: row.get(1)?,
+        subject: row.get(2)?,
+        reason: row.get(3)?,
+        sealed: row.get(4)?,
+        headers: row.get(5)?,
+    })
+}
+
+/// A file of an earlier version gets the columns that it lacks.
+fn add_missing(connection: &Connection) -> rusqlite::Result<()> {
+    let mut select = connection.prepare("SELECT name FROM pragma_table_info('stray')")?;
+    let there = select.query_map([], |row| row.get::<_, String>(0))?;
+    let there: Vec<String> = there.collect::<Result<_, _>>()?;
+    for (name, column) in ADDED {
+        if !there.iter().any(|it| it == name) {
+            connection.execute_batch(&format!("ALTER TABLE stray ADD COLUMN {column}"))?;
+        }
+    }
+    Ok(())
 }
 
 fn count(transaction: &Transaction<'_>, stray: &Stray) -> rusqlite::Result<()> {
@@ -250,25 +278,32 @@ fn count(transaction: &Transaction<'_>, stray: &Stray) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// Under a number that no other ever had: a re-drive names what it lets in by its number.
 fn insert(transaction: &Transaction<'_>, stray: &Stray) -> rusqlite::Result<()> {
     let subject: String = stray.subject.chars().take(SUBJECT_CHARACTERS_MAX).collect();
+    let number: i64 = transaction
+        .prepare_cached("UPDATE numbering SET last = last + 1 RETURNING last")?
+        .query_row([], |row| row.get(0))?;
     transaction
         .prepare_cached(
-            "INSERT INTO stray (at, source, subject, reason, sealed) VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO stray (id, at, source, subject, reason, sealed, headers)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
         .execute((
+            number,
             stray.at.as_microsecond(),
             &stray.source,
             subject,
             &stray.reason,
             &stray.sealed,
+            &stray.headers,
         ))?;
     transaction
         .prepare_cached(
             "INSERT INTO held VALUES (?1, 1, ?2, NULL)
              ON CONFLICT (source) DO UPDATE SET rows = rows + 1, bytes = bytes + excluded.bytes",
         )?
-        .execute((&stray.source, stray.sealed.len() as i64))?;
+        .execute((&stray.source, stray.size_bytes() as i64))?;
     Ok(())
 }
 
@@ -285,79 +320,4 @@ fn note_full(transaction: &Transaction<'_>, stray: &Stray) -> rusqlite::Result<b
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn stray(source: &str, reason: &str, bytes: usize) -> Stray {
-        Stray {
-            at: "2026-03-02T01:00:00Z".parse().unwrap(),
-            source: source.to_owned(),
-            subject: "hub.v1.report.22.accepted".to_owned(),
-            reason: reason.to_owned(),
-            sealed: vec![7; bytes],
-        }
-    }
-
-    fn small(folder: &tempfile::TempDir) -> Quarantine {
-        let config = QuarantineConfig {
-            source_rows_max: 3,
-            source_bytes_max: 100,
-            ..QuarantineConfig::new(folder.path().join("quarantine.db"))
-        };
-        Quarantine::open(config).unwrap()
-    }
-
-    #[test]
-    fn what_is_kept_is_there_after_a_restart_and_opens_whole() {
-        let folder = tempfile::tempdir().unwrap();
-        let first = stray("province:22", "unreadable", 10);
-        small(&folder).keep(std::slice::from_ref(&first)).unwrap();
-        let quarantine = small(&folder);
-        let latest = quarantine.latest(10).unwrap();
-        assert_eq!(latest, [(1, Stray { sealed: vec![], ..first.clone() })]);
-        assert_eq!(quarantine.one(1).unwrap(), Some(first));
-        assert_eq!(quarantine.one(2).unwrap(), None);
-    }
-
-    #[test]
-    fn beyond_its_bound_a_source_is_only_counted_and_others_have_their_own_room() {
-        let folder = tempfile::tempdir().unwrap();
-        let quarantine = small(&folder);
-        let flood: Vec<_> = (0..50).map(|_| stray("province:22", "unreadable", 10)).collect();
-        quarantine.keep(&flood).unwrap();
-        quarantine.keep(&[stray("province:23", "wrong-signature", 60)]).unwrap();
-        // The second would be within the rows, not within the bytes.
-        quarantine.keep(&[stray("province:23", "wrong-signature", 60)]).unwrap();
-        let kept: Vec<_> =
-            quarantine.latest(100).unwrap().into_iter().map(|it| it.1.source).collect();
-        assert_eq!(kept, ["province:23", "province:22", "province:22", "province:22"]);
-        assert_eq!(
-            quarantine.counts().unwrap(),
-            [
-                ("province:22".to_owned(), "unreadable".to_owned(), 50),
-                ("province:23".to_owned(), "wrong-signature".to_owned(), 2),
-            ]
-        );
-    }
-
-    #[test]
-    fn a_full_source_is_told_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let quarantine = small(&folder);
-        let large = stray("province:22", "unreadable", 1_000);
-        let mut connection = quarantine.connection();
-        let transaction = connection.transaction().unwrap();
-        let told: Vec<_> = (0..3).map(|_| note_full(&transaction, &large).unwrap()).collect();
-        assert_eq!(told, [true, false, false]);
-    }
-
-    #[test]
-    fn an_endless_subject_is_cut() {
-        let folder = tempfile::tempdir().unwrap();
-        let quarantine = small(&folder);
-        let long = Stray { subject: "字".repeat(10_000), ..stray("national:a", "unreadable", 1) };
-        quarantine.keep(&[long]).unwrap();
-        let kept = &quarantine.latest(1).unwrap()[0].1;
-        assert_eq!(kept.subject.chars().count(), SUBJECT_CHARACTERS_MAX);
-    }
-}
+mod tests;

@@ -12,7 +12,7 @@ use hub::vault::{Vault, VaultConfig};
 use serde_json::Value;
 use tests::program::{HubFolder, TOLD_START, command, hub, run_with};
 
-const COMMANDS: [&[&str]; 27] = [
+const COMMANDS: [&[&str]; 36] = [
     &[],
     &["serve"],
     &["demo"],
@@ -34,6 +34,15 @@ const COMMANDS: [&[&str]; 27] = [
     &["province", "pause"],
     &["province", "resume"],
     &["province", "list"],
+    &["redrive"],
+    &["redrive", "groups"],
+    &["redrive", "items"],
+    &["redrive", "order"],
+    &["redrive", "confirm"],
+    &["redrive", "pause"],
+    &["redrive", "resume"],
+    &["redrive", "cancel"],
+    &["redrive", "list"],
     &["calendar"],
     &["calendar", "publish"],
     &["calendar", "show"],
@@ -277,6 +286,7 @@ async fn the_example_configurations_are_usable_once_the_files_they_name_are_ther
         "[[clients]]",
         "[logging]",
         "[telemetry]",
+        "[redrive]",
     ];
     for table in tables {
         let with = match table {

@@ -65,6 +65,10 @@ pub struct HttpHub {
     pub views: ViewReader,
     /// What stands and no event tells.
     pub alarms: Alarms,
+    /// What was not understood.
+    pub quarantine: Quarantine,
+    /// Seals and opens it.
+    pub opener: Opener,
     /// Who is enrolled, and which certificates count.
     pub membership: Membership,
     _folder: tempfile::TempDir,
@@ -139,14 +143,15 @@ impl HttpHub {
         let callers = Arc::new(callers());
         let accounts = Accounts::open(&at("accounts.db")).unwrap();
         let signing_key = SigningKey::from_bytes(&[42; 32]);
-        let strays = QuarantineConfig::new(at("quarantine.db"));
+        let quarantine = Quarantine::open(QuarantineConfig::new(at("quarantine.db"))).unwrap();
         let rooms = Rooms {
             enrolment: enrolment(&registrar, &readers, &reader, &signing_key, clock.clone()),
             registrar: registrar.clone(),
             views: reader.clone(),
             readers: readers.clone(),
             membership: membership.clone(),
-            quarantine: Quarantine::open(strays).unwrap(),
+            quarantine: quarantine.clone(),
+            redrive: hub::redrive::RedriveConfig::default(),
             callers,
             clock: clock.clone(),
             wake: recorded,
@@ -176,6 +181,8 @@ impl HttpHub {
             signing_key,
             clock,
             accounts,
+            quarantine,
+            opener,
             http,
             membership,
             _folder: folder,

@@ -21,6 +21,8 @@ use hub::nats::connect::{self, HubConnection};
 use hub::nats::keys::ProvinceKeys;
 use hub::nats::streams::StreamLimits;
 use hub::quarantine::{Quarantine, QuarantineConfig};
+use hub::redrive::Waiting;
+use hub::redrive::run::Redriver;
 use hub::registrar::starting::{RegistrarConfig, RegistrarThread, StartWith};
 use hub::registrar::{Answer, Ask, Registrar, What, kinds};
 use hub::router::compose::Composer;
@@ -31,6 +33,7 @@ use hub::router::{Router, RouterConfig};
 use hub::signer::Signer;
 use hub::vault::{Opener, Sealer, Vault, VaultConfig};
 use hub::views::membership::Membership;
+use hub::views::reader::ViewReader;
 use hub::views::runner::Views;
 use hub::wake::Wake;
 use hub_core::command::{Command, Submit};
@@ -61,6 +64,7 @@ pub struct Journey {
     pub quarantine: Quarantine,
     pub signer: Arc<Signer>,
     pub membership: Membership,
+    pub views: ViewReader,
     tasks: JoinSet<()>,
     _registrar_thread: RegistrarThread,
     folder: TempDir,
@@ -92,7 +96,9 @@ impl Journey {
         let strays = QuarantineConfig::new(folder.path().join("quarantine.db"));
         let quarantine = Quarantine::open(strays).expect("a quarantine");
         let signer = Arc::new(Signer::new("hub-1", SigningKey::from_bytes(&[42; 32])));
+        let views = ViewReader::open(&folder.path().join("views.db"));
         let mut journey = Self {
+            views,
             broker,
             connection,
             registrar,
@@ -152,6 +158,15 @@ impl Journey {
             receipts: handing,
             comparisons: tokio::sync::mpsc::channel(1).0,
         });
+        let redriver = Redriver {
+            waiting: Waiting { views: views.reader(), quarantine: self.quarantine.clone() },
+            registrar: self.registrar.clone(),
+            readers: self.readers.clone(),
+            clock: Clock::Machine,
+            desk: desk.clone(),
+            seen: None,
+        };
+        self.tasks.spawn(redriver.run(looked.listen(), Duration::from_secs(1)));
         let (heard, rung) = (looked.listen(), appended.listen());
         self.tasks.spawn(async move {
             let why = views.run(rung, looked, Duration::from_secs(1)).await;

@@ -5,7 +5,7 @@
 //! Read: [`refusal`] (every no), [`calendar`] (working days), [`deadlines`] (the clocks' lengths),
 //! [`routes`] (which province), [`command`] (what may be asked), [`case`] (decide and evolve),
 //! [`province`] (the same for membership), [`plan`] (what to send now), [`reconcile`] (what both
-//! sides should hold).
+//! sides should hold), [`redrive`] (what waits for a person, let in again).
 #![warn(missing_docs)]
 
 pub mod calendar;
@@ -16,5 +16,6 @@ pub mod feedback;
 pub mod plan;
 pub mod province;
 pub mod reconcile;
+pub mod redrive;
 pub mod refusal;
 pub mod routes;

@@ -82,6 +82,18 @@ pub enum Refusal {
     /// No such key.
     #[error("no such key")]
     UnknownKey,
+    /// No such re-drive.
+    #[error("no such re-drive")]
+    UnknownRedrive,
+    /// Whoever ordered it cannot be the one who confirms it.
+    #[error("somebody else than who ordered it must confirm it")]
+    SecondPersonNeeded,
+    /// It is over.
+    #[error("the re-drive has ended")]
+    RedriveEnded,
+    /// Too many are open.
+    #[error("too many re-drives are open")]
+    TooManyRedrives,
     /// The calendar contradicts itself or covers other dates than its year.
     #[error("the calendar is not usable: {why}")]
     BadCalendar {
@@ -116,6 +128,10 @@ impl Refusal {
             Self::ProvinceNotEnrolled => "province-not-enrolled",
             Self::KeyExists => "key-exists",
             Self::UnknownKey => "unknown-key",
+            Self::UnknownRedrive => "unknown-redrive",
+            Self::SecondPersonNeeded => "second-person-needed",
+            Self::RedriveEnded => "redrive-ended",
+            Self::TooManyRedrives => "too-many-redrives",
             Self::BadCalendar { .. } => "bad-calendar",
         }
     }

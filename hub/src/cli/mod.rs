@@ -15,6 +15,7 @@ mod doctor;
 mod nats;
 mod output;
 mod province;
+mod redrive;
 mod remote;
 mod report;
 mod serve;
@@ -67,6 +68,9 @@ enum Command {
     /// Provinces: join, change or end keys, pause, be away, leave, certify, compare, list. 省份
     #[command(subcommand)]
     Province(province::ProvinceCommands),
+    /// Parked cases and quarantined reports: see them in groups, let them in again.
+    #[command(subcommand)]
+    Redrive(redrive::RedriveCommands),
     /// Who may sign in to the console.
     #[command(subcommand)]
     Account(account::AccountCommands),
@@ -132,6 +136,7 @@ fn run(arguments: Arguments) -> anyhow::Result<Verdict> {
         Command::Report(it) => report::run(&config, it),
         Command::Show(it) => show::run(&config, it),
         Command::Province(it) => province::run(&config, it),
+        Command::Redrive(it) => redrive::run(&config, it),
         Command::Account(it) => account::run(&config, it),
         Command::Alerts(it) => alerts::run(&config, it),
         Command::Calendar(it) => calendar::run(&config, it),

@@ -301,6 +301,7 @@ fn doors(
         membership: house.membership.clone(),
         enrolment: house.enrolment.clone(),
         quarantine: house.quarantine.clone(),
+        redrive: house.config.redrive.clone(),
         callers,
         clock: house.clock.clone(),
         wake: house.recorded.clone(),

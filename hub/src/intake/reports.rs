@@ -1,5 +1,7 @@
 //! What provinces say. Acknowledged only after it is on record, refused for good, or kept as a stray.
 
+mod again;
+
 use std::time::Duration;
 
 use events::case::CaseEvent;
@@ -104,6 +106,12 @@ impl ReportDesk {
 
     /// Takes in a batch from the stream of `province`; answers in order. Again: the same receipts.
     pub async fn take(&self, province: ProvinceCode, batch: &[Message]) -> Vec<Settled> {
+        let verdicts = self.verdicts(province, batch).await;
+        self.settle(province, batch, verdicts).await
+    }
+
+    /// What is on record of each message now, or why it is not; nobody is told yet.
+    async fn verdicts(&self, province: ProvinceCode, batch: &[Message]) -> Vec<Verdict> {
         let mut verdicts: Vec<Option<Verdict>> = Vec::with_capacity(batch.len());
         let (mut places, mut examined, began) = (Vec::new(), Vec::new(), Moment::now());
         for (place, message) in batch.iter().enumerate() {
@@ -145,8 +153,7 @@ impl ReportDesk {
             traced::reported(province, report, headers, verdict.outcome(), began);
             verdicts[place] = Some(verdict);
         }
-        let verdicts = verdicts.into_iter().map(|it| it.unwrap_or(Verdict::Unknown)).collect();
-        self.settle(province, batch, verdicts).await
+        verdicts.into_iter().map(|it| it.unwrap_or(Verdict::Unknown)).collect()
     }
 
     /// Nothing waits for it here: whoever compares has a bounded desk of its own. The log's head goes
@@ -316,8 +323,9 @@ impl ReportDesk {
             let Verdict::Stray(reason, _) = verdict else { return None };
             let source = format!("province:{province}");
             let sealed = self.opener.seal_stray(&source, &message.payload);
+            let headers = again::seal_headers(&self.opener, &source, message);
             let subject = message.subject.chars().take(SUBJECT_CHARACTERS_MAX).collect();
-            Some(Stray { at, source, subject, reason: (*reason).to_owned(), sealed })
+            Some(Stray { at, source, subject, reason: (*reason).to_owned(), sealed, headers })
         };
         let strays: Vec<Stray> = batch.iter().zip(verdicts).filter_map(stray).collect();
         if strays.is_empty() {

@@ -145,6 +145,16 @@ impl Desk {
                 let item = self.keeping_item(Cause::of(ask), round.at, event.clone());
                 Ok(round.push(item))
             }
+            What::Redrive(command) => {
+                let event = match hub_core::redrive::decide(&self.redrives, command) {
+                    Err(refusal) => return Ok(Verdict::Answer(Answer::Refused(refusal))),
+                    Ok(None) => return Ok(Verdict::Answer(Answer::NothingNew(Vec::new()))),
+                    Ok(Some(event)) => event,
+                };
+                hub_core::redrive::evolve(&mut self.redrives, &event);
+                let item = self.keeping_item(Cause::of(ask), round.at, event);
+                Ok(round.push(item))
+            }
         }
     }
 

@@ -12,6 +12,7 @@ use events::case::CaseEvent;
 use events::envelope::{Event, Recorded};
 use events::ids::{CaseId, ProvinceCode, StreamName};
 use events::keeping::KeepingEvent;
+use hub_core::redrive::Redrives;
 use hub_core::refusal::Refusal;
 use hub_core::routes::Routes;
 use tokio::runtime::Runtime;
@@ -45,6 +46,8 @@ pub(super) struct Desk {
     pub(super) routes: Arc<Routes>,
     /// The last version of the `keeping` stream.
     pub(super) keeping: u64,
+    /// Everything that was ever let in again.
+    pub(super) redrives: Redrives,
     /// Cases whose key nobody has any more.
     pub(super) destroyed: HashSet<CaseId>,
     pub(super) moments: Moments,
@@ -234,6 +237,7 @@ impl Desk {
                 StreamName::Keeping => {
                     let story = self.log.read_stream(&stream)?;
                     self.keeping = story.last().map_or(0, |it| it.version.0);
+                    self.redrives = redrives_of(&story);
                 }
             }
         }
@@ -325,4 +329,15 @@ impl Desk {
             Answer::NothingNew(first)
         })
     }
+}
+
+/// The re-drives of the log's own story.
+pub(super) fn redrives_of(keeping: &[Recorded]) -> Redrives {
+    let mut redrives = Redrives::default();
+    for recorded in keeping {
+        if let Event::Keeping(event) = &recorded.envelope.event {
+            hub_core::redrive::evolve(&mut redrives, event);
+        }
+    }
+    redrives
 }

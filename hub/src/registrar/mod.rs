@@ -21,6 +21,7 @@ use events::reference::ReferenceEvent;
 use hub_core::command::Command;
 use hub_core::deadlines::Rules;
 use hub_core::province::ProvinceCommand;
+use hub_core::redrive::RedriveCommand;
 use hub_core::refusal::Refusal;
 use jiff::Timestamp;
 use tokio::sync::mpsc::error::TrySendError;
@@ -72,6 +73,8 @@ pub enum What {
     Reference(ReferenceEvent),
     /// The log's own keeping. `CaseKeyDestroyed` also destroys the key, before it is answered.
     Keeping(KeepingEvent),
+    /// To a re-drive: what waits for a person is let in again.
+    Redrive(RedriveCommand),
 }
 
 /// What became of it. A refusal is an answer.

@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use super::deciding::Round;
-use super::desk::Desk;
+use super::desk::{Desk, redrives_of};
 use super::published::Published;
 use super::stamps::{EventIds, Moments};
 use super::stories::Stories;
@@ -257,6 +257,7 @@ impl Desk {
             rules: Arc::new(RwLock::new(published.rules().clone())),
             published,
             routes,
+            redrives: redrives_of(&keeping),
             keeping: keeping.last().map_or(0, |it| it.version.0),
             destroyed,
             moments: Moments::after(clock, last.as_ref().map(|it| it.recorded_at)),

@@ -138,7 +138,14 @@ pub(crate) fn apply(
         | KeepingEvent::OperatorActed(_)
         | KeepingEvent::StatisticsIssued(_)
         | KeepingEvent::AlertMessageDelivered(_)
-        | KeepingEvent::AlertMessageGivenUp(_) => return Ok(()),
+        | KeepingEvent::AlertMessageGivenUp(_)
+        | KeepingEvent::RedriveOrdered(_)
+        | KeepingEvent::RedriveConfirmed(_)
+        | KeepingEvent::RedrivePaused(_)
+        | KeepingEvent::RedriveResumed(_)
+        | KeepingEvent::RedriveCancelled(_)
+        | KeepingEvent::RedriveStepped(_)
+        | KeepingEvent::RedriveFinished(_) => return Ok(()),
     };
     act(groups, alerts, behind, scope, change)
 }

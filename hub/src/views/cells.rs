@@ -153,16 +153,17 @@ impl Cell for Uuid {
 
 macro_rules! wrapped_cells {
     ($($name:ident),*) => {$(
-        impl Cell for $name {
+        impl $crate::views::cells::Cell for $name {
             fn put(&self, out: &mut Vec<u8>) {
-                self.0.put(out);
+                $crate::views::cells::Cell::put(&self.0, out);
             }
             fn take(from: &mut &[u8]) -> Option<Self> {
-                Cell::take(from).map(Self)
+                $crate::views::cells::Cell::take(from).map(Self)
             }
         }
     )*};
 }
+pub(crate) use wrapped_cells;
 wrapped_cells!(CaseId, RequestId, Position);
 
 impl Cell for events::proof::Digest {

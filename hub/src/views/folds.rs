@@ -11,13 +11,16 @@ use crate::views::due_days::Running;
 use crate::views::lookup::Indexed;
 use crate::views::messages::MessageRow;
 use crate::views::outbox::Asked;
+use crate::views::parked::ParkedRow;
 use crate::views::provinces::Tally;
 use crate::views::reader::ViewError;
+use crate::views::redrives::RedriveRow;
 use crate::views::rows::{AlertRow, FeedbackRow, LapseRow};
 use crate::views::status::{Change, StatusRow};
 use crate::views::table::{Behind, Row, RowSum, Scanned, Table, scan, schema};
 use crate::views::{
-    acts, alerts, due_days, feedback, journey, lapses, lookup, messages, outbox, provinces,
+    acts, alerts, due_days, feedback, journey, lapses, lookup, messages, outbox, parked, provinces,
+    redrives,
 };
 
 /// The rows of all views.
@@ -33,6 +36,8 @@ pub struct Folds {
     lookup: Table<Indexed>,
     groups: Table<GroupState>,
     messages: Table<MessageRow>,
+    parked: Table<ParkedRow>,
+    redrives: Table<RedriveRow>,
     opener: Option<Opener>,
 }
 
@@ -62,6 +67,8 @@ pub(crate) fn kinds() -> Vec<Kind> {
         kind::<Indexed>(),
         kind::<GroupState>(),
         kind::<MessageRow>(),
+        kind::<ParkedRow>(),
+        kind::<RedriveRow>(),
     ]
 }
 
@@ -89,6 +96,7 @@ impl Folds {
                     .ok_or(ViewError::UnknownEvent { position: recorded.position })?;
                 let change = Change { recorded, case, event, before, after };
                 outbox::apply(&mut self.outbox, behind, &change)?;
+                parked::apply(&mut self.parked, behind, &change);
                 due_days::apply(&mut self.due_days, behind, &change)?;
                 lapses::apply(&mut self.lapses, behind, &change);
                 alerts::apply(&mut self.alerts, behind, &change)?;
@@ -100,6 +108,7 @@ impl Folds {
             (Event::Case(_), _) => Err(ViewError::UnknownEvent { position: recorded.position }),
             (Event::Keeping(event), _) => {
                 messages::apply(&mut self.messages, behind, recorded, event)?;
+                redrives::apply(&mut self.redrives, behind, recorded, event)?;
                 acts::apply(&mut self.groups, &mut self.alerts, behind, recorded, event)
             }
             // Memberships are kept in memory by `membership`; rules change no row.
@@ -118,6 +127,8 @@ impl Folds {
         self.feedback.flush(file)?;
         self.groups.flush(file)?;
         self.messages.flush(file)?;
+        self.parked.flush(file)?;
+        self.redrives.flush(file)?;
         self.lookup.flush(file)
     }
 
@@ -138,6 +149,8 @@ impl Folds {
             (FeedbackRow::NAME, self.feedback.sum()),
             (GroupState::NAME, self.groups.sum()),
             (MessageRow::NAME, self.messages.sum()),
+            (ParkedRow::NAME, self.parked.sum()),
+            (RedriveRow::NAME, self.redrives.sum()),
         ]
     }
 
@@ -153,6 +166,8 @@ impl Folds {
             FeedbackRow::NAME => scan::<FeedbackRow>(file),
             GroupState::NAME => scan::<GroupState>(file),
             MessageRow::NAME => scan::<MessageRow>(file),
+            ParkedRow::NAME => scan::<ParkedRow>(file),
+            RedriveRow::NAME => scan::<RedriveRow>(file),
             _ => Ok(Scanned { sum: RowSum::default(), wrong_columns: None }),
         }
     }
@@ -169,6 +184,8 @@ impl Folds {
             FeedbackRow::NAME => self.feedback.rows(),
             GroupState::NAME => self.groups.rows(),
             MessageRow::NAME => self.messages.rows(),
+            ParkedRow::NAME => self.parked.rows(),
+            RedriveRow::NAME => self.redrives.rows(),
             _ => std::collections::BTreeMap::new(),
         }
     }
@@ -181,7 +198,7 @@ pub(crate) fn key_text(view: &str, key: &[u8]) -> String {
         Tally::NAME => cell_of::<ProvinceCode>(key).map(|it| it.to_string()),
         AlertRow::NAME => cell_of::<AlertKey>(key).map(|it| format!("{}/{}", it.0, it.1)),
         GroupState::NAME => cell_of::<GroupKey>(key).map(|it| format!("{}/{:02}", it.0, it.1)),
-        MessageRow::NAME => cell_of::<uuid::Uuid>(key).map(|it| it.to_string()),
+        MessageRow::NAME | RedriveRow::NAME => cell_of::<uuid::Uuid>(key).map(|it| it.to_string()),
         _ => cell_of::<CaseId>(key).map(|it| it.to_string()),
     }
     .unwrap_or_else(|| "an unreadable key".to_owned())

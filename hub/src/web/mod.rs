@@ -1,6 +1,7 @@
 //! FOR OPERATORS AND PROGRAMS: the table of all routes. It reads; what it changes goes through the registrar.
 
 mod acting;
+mod again;
 pub mod api;
 pub mod console;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use crate::enrolment::EnrolmentDesk;
 use crate::log::Readers;
 use crate::problem::Problem;
 use crate::quarantine::Quarantine;
+use crate::redrive::{RedriveConfig, Waiting, WaitingError};
 use crate::registrar::Registrar;
 use crate::vault::Opener;
 use crate::views::alarms::Alarms;
@@ -57,6 +59,8 @@ pub struct Rooms {
     pub enrolment: EnrolmentDesk,
     /// What was not understood.
     pub quarantine: Quarantine,
+    /// How much one person may let in again alone.
+    pub redrive: RedriveConfig,
     /// Who may call.
     pub callers: Arc<Callers>,
     /// For alerts that are told when asked, and the age of what is shown.
@@ -92,6 +96,15 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("get", "/v1/alerts"),
     ("get", "/v1/stream"),
     ("get", "/v1/quarantine"),
+    ("get", "/v1/dead-letters"),
+    ("get", "/v1/dead-letters/items"),
+    ("get", "/v1/redrives"),
+    ("get", "/v1/redrives/{redrive}"),
+    ("post", "/v1/admin/redrives"),
+    ("post", "/v1/admin/redrives/{redrive}/confirm"),
+    ("post", "/v1/admin/redrives/{redrive}/pause"),
+    ("post", "/v1/admin/redrives/{redrive}/resume"),
+    ("post", "/v1/admin/redrives/{redrive}/cancel"),
     ("get", "/v1/admin/accounts"),
     ("post", "/v1/admin/accounts"),
     ("post", "/v1/admin/calendars"),
@@ -120,8 +133,8 @@ pub const ROUTES: &[(&str, &str)] = &[
 /// The routes of [`ROUTES`], to be merged with those of the intake.
 pub fn router(rooms: Rooms) -> Router {
     use api::{
-        accounts, admin, aftercare, alerts, cases, certificates, enrolment, health, provinces,
-        quarantine, reconcile, stream,
+        accounts, admin, aftercare, alerts, cases, certificates, dead_letters, enrolment, health,
+        provinces, quarantine, reconcile, redrives, stream,
     };
     Router::new()
         .route("/v1/cases", get(cases::list))
@@ -131,6 +144,15 @@ pub fn router(rooms: Rooms) -> Router {
         .route("/v1/alerts", get(alerts::list))
         .route("/v1/stream", get(stream::open))
         .route("/v1/quarantine", get(quarantine::list))
+        .route("/v1/dead-letters", get(dead_letters::groups))
+        .route("/v1/dead-letters/items", get(dead_letters::items))
+        .route("/v1/redrives", get(redrives::list))
+        .route("/v1/redrives/{redrive}", get(redrives::one))
+        .route("/v1/admin/redrives", post(redrives::order))
+        .route("/v1/admin/redrives/{redrive}/confirm", post(redrives::confirm))
+        .route("/v1/admin/redrives/{redrive}/pause", post(redrives::pause))
+        .route("/v1/admin/redrives/{redrive}/resume", post(redrives::resume))
+        .route("/v1/admin/redrives/{redrive}/cancel", post(redrives::cancel))
         .route("/v1/admin/accounts", get(accounts::list).post(accounts::put))
         .route("/v1/admin/calendars", post(admin::calendar))
         .route("/v1/admin/provinces/{province}/enroll", post(enrolment::enroll))
@@ -181,6 +203,20 @@ impl Rooms {
         let views = self.views.clone();
         match tokio::task::spawn_blocking(move || ask(&views)).await {
             Ok(answer) => answer.map_err(Problem::from),
+            Err(_panic) => Err(Problem::new("internal")),
+        }
+    }
+
+    /// What waits for a person.
+    pub(crate) async fn waiting<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&Waiting) -> Result<T, WaitingError> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let waiting = Waiting { views: self.views.clone(), quarantine: self.quarantine.clone() };
+        match tokio::task::spawn_blocking(move || ask(&waiting)).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(WaitingError::Views(error))) => Err(error.into()),
+            Ok(Err(WaitingError::Quarantine(error))) => Err(error.into()),
             Err(_panic) => Err(Problem::new("internal")),
         }
     }

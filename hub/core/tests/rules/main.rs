@@ -6,6 +6,7 @@ mod again;
 mod applicant;
 mod days;
 mod membership;
+mod redrive;
 mod refusals;
 mod reports;
 mod sending;

@@ -33,6 +33,10 @@ fn all() -> Vec<Refusal> {
         Refusal::ProvinceNotEnrolled,
         Refusal::KeyExists,
         Refusal::UnknownKey,
+        Refusal::UnknownRedrive,
+        Refusal::SecondPersonNeeded,
+        Refusal::RedriveEnded,
+        Refusal::TooManyRedrives,
         Refusal::BadCalendar { why: "unsorted" },
     ];
     match &all[0] {
@@ -58,6 +62,10 @@ fn all() -> Vec<Refusal> {
         | Refusal::ProvinceNotEnrolled
         | Refusal::KeyExists
         | Refusal::UnknownKey
+        | Refusal::UnknownRedrive
+        | Refusal::SecondPersonNeeded
+        | Refusal::RedriveEnded
+        | Refusal::TooManyRedrives
         | Refusal::BadCalendar { .. } => {}
     }
     all

@@ -18,6 +18,8 @@ use crate::intake::reports::ReportDesk;
 use crate::nats::keys::UserKey;
 use crate::nats::streams::StreamLimits;
 use crate::nats::{connect, streams};
+use crate::redrive::Waiting;
+use crate::redrive::run::Redriver;
 use crate::router::compose::Composer;
 use crate::router::connector::JetStreamConnector;
 use crate::router::feedback::{FeedbackConfig, FeedbackNeeds, FeedbackSender, Webhook};
@@ -96,12 +98,26 @@ pub(super) async fn start(
         receipts: receipt_door,
         comparisons: comparison_door,
     });
+    let redriver = redriver(house, &desk);
+    rooms.spawn(redriver.run(house.viewed.listen(), super::TICK));
     let (keeper, readers) = (house.enrolment.keeper.clone(), house.readers.clone());
     let (registrar, clock) = (house.registrar.clone(), house.clock.clone());
     rooms.spawn(async move { keeper.run(readers, registrar, clock).await });
     rooms.spawn(super::gauges::run(house.clone(), connection.clone()));
     rooms.spawn(keep_streams(house.clone(), connection.jetstream, desk, user));
     Ok(())
+}
+
+/// Lets in again what somebody ordered.
+fn redriver(house: &House, desk: &Arc<ReportDesk>) -> Redriver<Arc<ReportDesk>> {
+    Redriver {
+        waiting: Waiting { views: house.views.clone(), quarantine: house.quarantine.clone() },
+        registrar: house.registrar.clone(),
+        readers: house.readers.clone(),
+        clock: house.clock.clone(),
+        desk: desk.clone(),
+        seen: None,
+    }
 }
 
 /// Brings results to the national systems that want to be called; the others read the feed.

@@ -9,6 +9,7 @@ use events::ids::ProvinceCode;
 use events::province::KeyPurpose;
 use events::subjects;
 use events::vocabulary::AlertKind;
+use hub_core::redrive::Phase;
 use jiff::{SignedDuration, Timestamp};
 use metrics::{Label, gauge};
 use tokio::time::Instant;
@@ -17,6 +18,7 @@ use tracing::warn;
 use super::House;
 use super::alarms::{self, Attendance, Present};
 use crate::nats::connect::HubConnection;
+use crate::redrive::Waiting;
 use crate::views::reader::ViewError;
 use crate::views::rows::{Pressure, Waited};
 use crate::web::api::health::READY_LAG_MAX;
@@ -107,7 +109,8 @@ impl Figures {
 fn show(shown: &mut Shown, figures: Figures) {
     for (key, value) in shown.iter_mut() {
         // A count that is not found any more is none; of anything else nothing is known.
-        let counted = ["hub_alerts", "hub_sla_due"].contains(&key.0);
+        let counted = ["hub_alerts", "hub_sla_due", "hub_redrives", "hub_dead_letters"];
+        let counted = counted.contains(&key.0);
         *value = if counted { 0.0 } else { UNKNOWN };
     }
     shown.extend(figures.0);
@@ -167,6 +170,7 @@ fn look(
     }
     results(house, now, &mut figures)?;
     strays(house, &mut figures);
+    redrives(house, &mut figures)?;
     Ok((figures, present))
 }
 
@@ -252,6 +256,25 @@ fn strays(house: &House, figures: &mut Figures) {
         }
         Err(error) => failed(&super::super::output::chain(&error.into())),
     }
+}
+
+fn redrives(house: &House, figures: &mut Figures) -> Result<(), ViewError> {
+    for phase in [Phase::Waiting, Phase::Running, Phase::Paused] {
+        figures.put("hub_redrives", &[("phase", phase.code())], 0.0);
+    }
+    for it in house.views.open_redrives()? {
+        figures.put("hub_redrives", &[("phase", it.phase.code())], 1.0);
+    }
+    let waiting = Waiting { views: house.views.clone(), quarantine: house.quarantine.clone() };
+    match waiting.groups() {
+        Ok(groups) => {
+            for it in groups {
+                figures.put("hub_dead_letters", &[("of", it.of.code())], it.count as f64);
+            }
+        }
+        Err(error) => failed(&super::super::output::chain(&error.into())),
+    }
+    Ok(())
 }
 
 fn disks(house: &House, figures: &mut Figures) {

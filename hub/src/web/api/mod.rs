@@ -6,11 +6,13 @@ pub mod aftercare;
 pub mod alerts;
 pub mod cases;
 pub(crate) mod certificates;
+pub(crate) mod dead_letters;
 pub mod enrolment;
 pub mod health;
 pub mod provinces;
 pub mod quarantine;
 pub mod reconcile;
+pub(crate) mod redrives;
 pub mod stream;
 pub mod told;
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::PAGE_ROWS_DEFAULT;
 use crate::problem::Problem;
+use crate::quarantine::KeptFilter;
 use crate::web::Rooms;
 
 /// Counts and the latest.
@@ -31,7 +32,8 @@ struct Stray {
     source: String,
     subject: String,
     reason: String,
-    size_bytes: usize,
+    size_bytes: u64,
+    tries: u32,
 }
 
 pub(crate) async fn list(
@@ -40,18 +42,24 @@ pub(crate) async fn list(
 ) -> Result<Json<Strays>, Problem> {
     rooms.overseer(&headers)?;
     let quarantine = rooms.quarantine.clone();
-    let read = move || Ok((quarantine.counts()?, quarantine.latest(PAGE_ROWS_DEFAULT)?));
+    let read = move || {
+        Ok((
+            quarantine.counts()?,
+            quarantine.kept(&KeptFilter::default(), true, PAGE_ROWS_DEFAULT)?,
+        ))
+    };
     let (counts, latest) = tokio::task::spawn_blocking(read)
         .await
         .unwrap_or_else(|_panic| Err(Problem::new("internal")))?;
     let counts = counts.into_iter().map(|(source, reason, count)| Count { source, reason, count });
-    let latest = latest.into_iter().map(|(number, it)| Stray {
-        number,
+    let latest = latest.into_iter().map(|it| Stray {
+        number: it.number,
         at: it.at,
         source: it.source,
         subject: it.subject,
         reason: it.reason,
-        size_bytes: it.sealed.len(),
+        size_bytes: it.size_bytes,
+        tries: it.tries,
     });
     Ok(Json(Strays { counts: counts.collect(), latest: latest.collect() }))
 }

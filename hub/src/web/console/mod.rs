@@ -12,8 +12,12 @@ mod exports;
 mod find;
 mod form;
 mod hours;
+mod inside;
 mod live;
 mod overview;
+mod parked;
+mod parked_deeds;
+mod parked_words;
 mod people;
 mod person;
 mod province_deeds;
@@ -109,6 +113,10 @@ pub const PAGES: &[Page] = &[
     page("post", "/provinces/{province}", May::OPERATOR),
     page("get",  "/alerts",               READERS.or(May::PROVINCE)),
     page("post", "/alerts",               May::OPERATOR),
+    page("get",  "/parked",               May::OPERATOR.or(May::AUDITOR).or(May::PROVINCE)),
+    page("post", "/parked",               May::OPERATOR),
+    page("get",  "/parked/{number}",      May::OPERATOR.or(May::AUDITOR).or(May::PROVINCE)),
+    page("post", "/parked/{number}/reveal", May::OPERATOR),
     page("get",  "/find",                 May::OPERATOR.or(May::HOTLINE)),
     page("post", "/find",                 May::OPERATOR.or(May::HOTLINE)),
     page("get",  "/reports",              STATISTICS),
@@ -151,6 +159,9 @@ pub fn router(rooms: Rooms) -> Router {
         .route("/provinces", get(provinces::list))
         .route("/provinces/{province}", get(provinces::one).post(province_deeds::act))
         .route("/alerts", get(alerts::show).post(alert_deeds::act))
+        .route("/parked", get(parked::show).post(parked_deeds::act))
+        .route("/parked/{number}", get(inside::show))
+        .route("/parked/{number}/reveal", post(inside::reveal))
         .route("/find", get(find::show).post(find::find))
         .route("/reports", get(reports::index))
         .route("/reports/figures", get(reports::figures))

@@ -26,6 +26,7 @@ const ROOMS: &[(&str, &str, &str)] = &[
     ("/cases",  "办件", "Cases"),
     ("/provinces", "省份", "Provinces"),
     ("/alerts", "预警", "Alerts"),
+    ("/parked", "异常", "Parked"),
     ("/reports", "统计", "Reports"),
     ("/find",   "热线", "Hotline"),
     ("/people", "人员", "People"),
