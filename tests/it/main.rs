@@ -2,6 +2,7 @@
 
 mod alerts;
 mod attacks;
+mod audit_page;
 mod bad_http;
 mod bad_nats;
 mod broker;

@@ -27,6 +27,7 @@ use hub::views::membership::Membership;
 use hub::views::reader::ViewReader;
 use hub::views::runner::Views;
 use hub::wake::Wake;
+use hub::web::audit_desk::{AuditDesk, SignedHead, Verified};
 use hub::web::{self, Rooms, STREAMS_MAX};
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -95,6 +96,13 @@ fn vault(wrapping_key_path: PathBuf, keys_path: PathBuf) -> (Sealer, Opener) {
     Vault::open(VaultConfig { keys_path, wrapping_key_path, origin: ORIGIN.into() }).unwrap()
 }
 
+/// The log lies in memory: whoever verifies it is told what a file would be told.
+fn audit() -> AuditDesk {
+    let head = SignedHead { position: 7, hash: events::proof::Hash([7; 32]) };
+    let verified = Verified { fine: true, events: 7, checkpoints: 1, problem: None };
+    AuditDesk::new(Arc::new(move || Ok(vec![head.clone()])), Arc::new(move || verified.clone()))
+}
+
 /// The intake of the same hub.
 fn desk(rooms: &Rooms, signing_key: &SigningKey) -> Desk {
     Desk {
@@ -160,6 +168,7 @@ impl HttpHub {
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             viewed,
             alarms: alarms.clone(),
+            audit: audit(),
             opener: opener.clone(),
             accounts: accounts.clone(),
             guests: true,

@@ -1,6 +1,7 @@
 //! `hub serve`: opens the stores, starts each room, and stops them in order. Here, and only here, tasks begin.
 
 mod alarms;
+mod audit_room;
 mod broker_rooms;
 mod gauges;
 mod notices_rooms;
@@ -310,6 +311,7 @@ fn doors(
         streams: Arc::new(tokio::sync::Semaphore::new(web::STREAMS_MAX)),
         viewed: house.viewed.clone(),
         alarms: house.alarms.clone(),
+        audit: audit_room::desk(&house.config, &house.signer),
         opener: house.opener.clone(),
         accounts: house.accounts.clone(),
         guests: house.config.http.status_page,

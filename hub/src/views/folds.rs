@@ -1,12 +1,13 @@
 //! All views, told one event after the other. The same code folds for the live file and for a replay.
 
-use events::envelope::{Event, Recorded};
+use events::envelope::{Event, Position, Recorded};
 use events::ids::{CaseId, ProvinceCode, StreamName};
 use rusqlite::Connection;
 
 use crate::vault::Opener;
 use crate::views::acts::{GroupKey, GroupState};
 use crate::views::alerts::AlertKey;
+use crate::views::deeds::DeedRow;
 use crate::views::due_days::Running;
 use crate::views::lookup::Indexed;
 use crate::views::messages::MessageRow;
@@ -19,8 +20,8 @@ use crate::views::rows::{AlertRow, FeedbackRow, LapseRow};
 use crate::views::status::{Change, StatusRow};
 use crate::views::table::{Behind, Row, RowSum, Scanned, Table, scan, schema};
 use crate::views::{
-    acts, alerts, due_days, feedback, journey, lapses, lookup, messages, outbox, parked, provinces,
-    redrives,
+    acts, alerts, deeds, due_days, feedback, journey, lapses, lookup, messages, outbox, parked,
+    provinces, redrives,
 };
 
 /// The rows of all views.
@@ -38,6 +39,7 @@ pub struct Folds {
     messages: Table<MessageRow>,
     parked: Table<ParkedRow>,
     redrives: Table<RedriveRow>,
+    deeds: Table<DeedRow>,
     opener: Option<Opener>,
 }
 
@@ -69,6 +71,7 @@ pub(crate) fn kinds() -> Vec<Kind> {
         kind::<MessageRow>(),
         kind::<ParkedRow>(),
         kind::<RedriveRow>(),
+        kind::<DeedRow>(),
     ]
 }
 
@@ -87,6 +90,7 @@ impl Folds {
         if let Some(opener) = &self.opener {
             lookup::apply(&mut self.lookup, behind, opener, recorded)?;
         }
+        deeds::apply(&mut self.deeds, behind, recorded);
         match (&recorded.envelope.event, recorded.envelope.stream) {
             (Event::Case(event), StreamName::Case(case)) => {
                 let before = journey::apply(&mut self.status, behind, case, recorded, event)?;
@@ -129,6 +133,7 @@ impl Folds {
         self.messages.flush(file)?;
         self.parked.flush(file)?;
         self.redrives.flush(file)?;
+        self.deeds.flush(file)?;
         self.lookup.flush(file)
     }
 
@@ -151,6 +156,7 @@ impl Folds {
             (MessageRow::NAME, self.messages.sum()),
             (ParkedRow::NAME, self.parked.sum()),
             (RedriveRow::NAME, self.redrives.sum()),
+            (DeedRow::NAME, self.deeds.sum()),
         ]
     }
 
@@ -168,6 +174,7 @@ impl Folds {
             MessageRow::NAME => scan::<MessageRow>(file),
             ParkedRow::NAME => scan::<ParkedRow>(file),
             RedriveRow::NAME => scan::<RedriveRow>(file),
+            DeedRow::NAME => scan::<DeedRow>(file),
             _ => Ok(Scanned { sum: RowSum::default(), wrong_columns: None }),
         }
     }
@@ -186,6 +193,7 @@ impl Folds {
             MessageRow::NAME => self.messages.rows(),
             ParkedRow::NAME => self.parked.rows(),
             RedriveRow::NAME => self.redrives.rows(),
+            DeedRow::NAME => self.deeds.rows(),
             _ => std::collections::BTreeMap::new(),
         }
     }
@@ -199,6 +207,8 @@ pub(crate) fn key_text(view: &str, key: &[u8]) -> String {
         AlertRow::NAME => cell_of::<AlertKey>(key).map(|it| format!("{}/{}", it.0, it.1)),
         GroupState::NAME => cell_of::<GroupKey>(key).map(|it| format!("{}/{:02}", it.0, it.1)),
         MessageRow::NAME | RedriveRow::NAME => cell_of::<uuid::Uuid>(key).map(|it| it.to_string()),
+        DeedRow::NAME => cell_of::<Position>(key).map(|it| it.to_string()),
+        MessageRow::NAME => cell_of::<uuid::Uuid>(key).map(|it| it.to_string()),
         _ => cell_of::<CaseId>(key).map(|it| it.to_string()),
     }
     .unwrap_or_else(|| "an unreadable key".to_owned())

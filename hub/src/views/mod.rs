@@ -10,6 +10,7 @@ pub mod alarms;
 pub(crate) mod alerts;
 pub(crate) mod blame;
 pub(crate) mod cells;
+pub mod deeds;
 pub(crate) mod due_days;
 pub(crate) mod feed;
 pub(crate) mod feedback;

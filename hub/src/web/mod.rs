@@ -3,6 +3,7 @@
 mod acting;
 mod again;
 pub mod api;
+pub mod audit_desk;
 pub mod console;
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,7 @@ use crate::views::membership::Membership;
 use crate::views::reader::{ViewError, ViewReader};
 use crate::views::rows::CaseRow;
 use crate::wake::Wake;
+use audit_desk::AuditDesk;
 
 /// Most event streams that are open at once.
 pub const STREAMS_MAX: usize = 64;
@@ -77,6 +79,8 @@ pub struct Rooms {
     pub viewed: Wake,
     /// What stands now and no event tells.
     pub alarms: Alarms,
+    /// The signed heads, and the whole log verified.
+    pub audit: AuditDesk,
     /// For masks, for a reveal on record, and for looking up by a blind index.
     pub opener: Opener,
     /// Who may sign in to the console.

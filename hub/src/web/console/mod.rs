@@ -5,6 +5,7 @@ mod alert_deeds;
 mod alert_messages;
 mod alert_words;
 mod alerts;
+mod audit;
 mod case;
 mod cases;
 mod deeds;
@@ -129,6 +130,8 @@ pub const PAGES: &[Page] = &[
     page("get",  "/reports/table.csv",    STATISTICS),
     page("get",  "/reports/table.xlsx",   STATISTICS),
     page("get",  "/live",                 May::SIGNED_IN.or(May::GUEST)),
+    page("get",  "/audit",                May::AUDITOR),
+    page("post", "/audit",                May::AUDITOR),
     page("get",  "/people",               May::ADMIN),
     page("post", "/people",               May::ADMIN),
     page("get",  "/account",              May::SIGNED_IN),
@@ -171,6 +174,7 @@ pub fn router(rooms: Rooms) -> Router {
         .route("/reports/table.csv", get(reports::csv))
         .route("/reports/table.xlsx", get(reports::xlsx))
         .route("/live", get(live::open))
+        .route("/audit", get(audit::show).post(audit::act))
         .route("/people", get(people::show).post(people::put))
         .route("/account", get(account::show).post(account::change))
         .route("/sign-in", get(sign_in::show).post(sign_in::enter))

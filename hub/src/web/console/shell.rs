@@ -29,6 +29,7 @@ const ROOMS: &[(&str, &str, &str)] = &[
     ("/parked", "异常", "Parked"),
     ("/reports", "统计", "Reports"),
     ("/find",   "热线", "Hotline"),
+    ("/audit",  "审计", "Audit"),
     ("/people", "人员", "People"),
 ];
 
