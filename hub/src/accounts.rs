@@ -3,6 +3,7 @@
 //! The file holds no event: a password's hash has no place in a log that is kept for ever. Who may do
 //! what is decided at the door of each page; that somebody was let in, and what was done, is recorded.
 
+mod by_provider;
 mod passwords;
 mod saved;
 mod sessions;
@@ -17,6 +18,7 @@ use events::ids::ProvinceCode;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
+pub use by_provider::Standing;
 pub use passwords::{PASSWORD_CHARACTERS_MAX, PASSWORD_CHARACTERS_MIN, fresh_password};
 pub use saved::{SAVED_MAX, SAVED_NAME_CHARACTERS_MAX, Saved};
 pub use sessions::{SESSION_IDLE, SESSION_WHOLE, Token};
@@ -108,6 +110,12 @@ pub enum AccountError {
     /// Nobody could let people in any more.
     #[error("the last administrator stays")]
     LastAdmin,
+    /// It is somebody else's: a provider must not lead to it.
+    #[error("the name is somebody else's")]
+    Taken,
+    /// Nobody may sign in with it any more.
+    #[error("the account is disabled")]
+    Disabled,
     /// The file failed.
     #[error("cannot {what} the accounts")]
     Store {

@@ -16,6 +16,7 @@ use crate::listen::ListenConfig;
 use crate::nats::release::Release;
 use crate::notices::compose::Sender;
 use crate::notices::config::{NoticesConfig, is_web_address};
+use crate::oidc::OidcSettings;
 use crate::redrive::RedriveConfig;
 use crate::telemetry::TelemetryConfig;
 use crate::views::membership::CertificateRules;
@@ -54,6 +55,9 @@ pub struct Config {
     /// Log format and filter.
     #[serde(default)]
     pub logging: TelemetryConfig,
+    /// Who else vouches for people at the console.
+    #[serde(default)]
+    pub oidc: Option<OidcSettings>,
     /// Where spans go.
     #[serde(default)]
     pub telemetry: TraceSettings,
@@ -213,6 +217,7 @@ impl Config {
         }
         config.telemetry = config.telemetry.in_folder(folder);
         config.alerts.place_in(folder);
+        config.oidc = config.oidc.map(|it| it.in_folder(folder));
         if let Some(server) = &mut config.broker.server {
             for place in [Some(&mut server.config_file), server.pid_file.as_mut()] {
                 place.into_iter().for_each(|it| *it = folder.join(&*it));
@@ -308,6 +313,7 @@ impl Config {
         if let Err(error) = Callers::new(self.clients.clone()) {
             check(false, format!("`clients`: {error}"));
         }
+        problems.extend(self.oidc.iter().flat_map(|it| it.problems(cfg!(feature = "oidc"))));
         problems.extend(self.telemetry.problems(cfg!(feature = "otlp")));
         problems.extend(self.alerts.problems(self.http.public_url.as_deref()));
         problems

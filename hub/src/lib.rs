@@ -10,6 +10,7 @@
 //! 6  web  intake  router  deadline_watch  audit  notices
 //! 5  enrolment  redrive  statistics
 //! 4  answers
+//! 3  oidc
 //! 3  registrar  views
 //! 2  log  vault  quarantine  accounts  nats  reference
 //! 2  strict_json  hops
@@ -32,6 +33,7 @@ pub mod listen;
 pub mod log;
 pub mod nats;
 pub mod notices;
+pub mod oidc;
 pub mod problem;
 pub mod quarantine;
 pub mod redrive;

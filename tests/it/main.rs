@@ -29,6 +29,7 @@ mod notices_outside;
 mod observability;
 mod odd_callers;
 mod office_pull;
+mod oidc;
 mod parked;
 mod power_cut;
 mod python_adapter;

@@ -16,6 +16,7 @@ use hub::intake::schema::Schemas;
 use hub::listen::{self, ListenConfig};
 use hub::log::memory::MemoryLog;
 use hub::log::{EventLog as _, Readers};
+use hub::oidc::Provider;
 use hub::quarantine::{Quarantine, QuarantineConfig};
 use hub::registrar::Registrar;
 use hub::registrar::starting::{RegistrarConfig, StartWith};
@@ -127,6 +128,16 @@ impl HttpHub {
 
     /// With these limits.
     pub async fn start_with(limits: ListenConfig) -> Self {
+        Self::start_as(limits, None).await
+    }
+
+    /// With somebody else who vouches for people.
+    pub async fn start_beside(provider: Provider) -> Self {
+        let limits = ListenConfig { connections_loopback_max: 512, ..Default::default() };
+        Self::start_as(limits, Some(Arc::new(provider))).await
+    }
+
+    async fn start_as(limits: ListenConfig, oidc: Option<Arc<Provider>>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::manual("2026-02-13T01:30:00Z".parse().unwrap());
         let log = MemoryLog::new(ORIGIN);
@@ -171,6 +182,7 @@ impl HttpHub {
             audit: audit(),
             opener: opener.clone(),
             accounts: accounts.clone(),
+            oidc,
             guests: true,
             onlookers: Arc::new(Semaphore::new(web::ONLOOKERS_MAX)),
         };

@@ -14,6 +14,7 @@ pub mod journey;
 pub mod measure;
 pub mod office;
 pub mod office_stage;
+pub mod openid;
 pub mod postgres;
 pub mod power;
 pub mod program;

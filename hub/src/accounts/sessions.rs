@@ -130,7 +130,7 @@ impl Accounts {
         Ok(())
     }
 
-    fn begin(&self, kept: &Kept, now: Timestamp) -> Result<Token, AccountError> {
+    pub(super) fn begin(&self, kept: &Kept, now: Timestamp) -> Result<Token, AccountError> {
         let token = Token::fresh()?;
         let file = self.file();
         let write = failed("write");

@@ -32,6 +32,7 @@ use crate::log::Readers;
 use crate::log::checkpoint::{self, Checkpointer};
 use crate::log::sqlite::SqliteLog;
 use crate::nats::keys;
+use crate::oidc::Provider;
 use crate::quarantine::{Quarantine, QuarantineConfig};
 use crate::registrar::Registrar;
 use crate::registrar::starting::{RegistrarConfig, RegistrarThread, StartWith};
@@ -314,12 +315,18 @@ fn doors(
         audit: audit_room::desk(&house.config, &house.signer),
         opener: house.opener.clone(),
         accounts: house.accounts.clone(),
+        oidc: provider(&house.config)?,
         guests: house.config.http.status_page,
         onlookers: Arc::new(tokio::sync::Semaphore::new(web::ONLOOKERS_MAX)),
     };
     Ok(intake::http::router(desk)
         .merge(web::router(rooms.clone()))
         .merge(web::console::router(rooms)))
+}
+
+/// Who else vouches for people.
+fn provider(config: &Config) -> anyhow::Result<Option<Arc<Provider>>> {
+    Ok(config.oidc.as_ref().map(Provider::start).transpose()?.map(Arc::new))
 }
 
 /// SIGTERM or Ctrl-C; the second one ends the process at once.

@@ -23,6 +23,7 @@ use crate::callers::{Caller, Callers, Role};
 use crate::clock::Clock;
 use crate::enrolment::EnrolmentDesk;
 use crate::log::Readers;
+use crate::oidc::Provider;
 use crate::problem::Problem;
 use crate::quarantine::Quarantine;
 use crate::redrive::{RedriveConfig, Waiting, WaitingError};
@@ -85,6 +86,8 @@ pub struct Rooms {
     pub opener: Opener,
     /// Who may sign in to the console.
     pub accounts: Accounts,
+    /// Who else vouches for people, if anybody.
+    pub oidc: Option<Arc<Provider>>,
     /// Whether somebody without an account may look at what holds nothing personal.
     pub guests: bool,
     /// Places for pages that are told when to look again: `Arc::new(Semaphore::new(ONLOOKERS_MAX))`.

@@ -15,6 +15,7 @@ mod form;
 mod hours;
 mod inside;
 mod live;
+mod oidc;
 mod overview;
 mod parked;
 mod parked_deeds;
@@ -138,6 +139,8 @@ pub const PAGES: &[Page] = &[
     page("post", "/account",              May::SIGNED_IN),
     page("get",  "/sign-in",              May::ANYBODY),
     page("post", "/sign-in",              May::ANYBODY),
+    page("get",  "/sign-in/oidc",         May::ANYBODY),
+    page("get",  "/sign-in/oidc/callback", May::ANYBODY),
     page("post", "/sign-out",             May::SIGNED_IN),
     page("get",  "/static/console.css",   May::ANYBODY),
     page("get",  "/static/console.js",    May::ANYBODY),
@@ -178,6 +181,8 @@ pub fn router(rooms: Rooms) -> Router {
         .route("/people", get(people::show).post(people::put))
         .route("/account", get(account::show).post(account::change))
         .route("/sign-in", get(sign_in::show).post(sign_in::enter))
+        .route("/sign-in/oidc", get(oidc::begin))
+        .route("/sign-in/oidc/callback", get(oidc::come_back))
         .route("/sign-out", post(sign_in::leave))
         .route("/static/console.css", get(css))
         .route("/static/console.js", get(script))

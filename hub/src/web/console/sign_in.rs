@@ -11,7 +11,7 @@ use super::form::Posted;
 use super::shell::{Refused, Shell, told};
 use super::visitor::own_path;
 use super::words::words;
-use super::{Visitor, Who};
+use super::{Visitor, Who, oidc};
 use crate::accounts::{Account, AccountError, Token};
 use crate::clock::Clock;
 use crate::problem::Problem;
@@ -35,6 +35,8 @@ struct SignIn {
     words: &'static SignInWords,
     next: String,
     refused: String,
+    /// The provider's button; empty without one.
+    provider: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -59,7 +61,8 @@ async fn door(rooms: &Rooms, visitor: &Visitor, next: String, refused: String) -
     let words = SignInWords::of(visitor.language);
     let shell = Shell::of(rooms, visitor).await;
     let shell = shell.map(|it| Shell { live: false, ..it });
-    told(visitor, shell.map(|shell| SignIn { shell, words, next, refused }))
+    let provider = oidc::label(rooms.oidc.as_deref(), visitor.language);
+    told(visitor, shell.map(|shell| SignIn { shell, words, next, refused, provider }))
 }
 
 #[derive(Deserialize)]

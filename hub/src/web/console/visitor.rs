@@ -285,7 +285,7 @@ fn tastes(query: Option<&str>) -> Vec<HeaderValue> {
     language.into_iter().chain(theme.and_then(|it| keep(THEME_COOKIE, it))).collect()
 }
 
-fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+pub(super) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
     let all = headers.get_all(header::COOKIE).iter().filter_map(|it| it.to_str().ok());
     all.filter(|it| it.len() <= COOKIES_BYTES_MAX)
         .flat_map(|it| it.split(';'))
