@@ -208,7 +208,6 @@ pub(crate) fn key_text(view: &str, key: &[u8]) -> String {
         GroupState::NAME => cell_of::<GroupKey>(key).map(|it| format!("{}/{:02}", it.0, it.1)),
         MessageRow::NAME | RedriveRow::NAME => cell_of::<uuid::Uuid>(key).map(|it| it.to_string()),
         DeedRow::NAME => cell_of::<Position>(key).map(|it| it.to_string()),
-        MessageRow::NAME => cell_of::<uuid::Uuid>(key).map(|it| it.to_string()),
         _ => cell_of::<CaseId>(key).map(|it| it.to_string()),
     }
     .unwrap_or_else(|| "an unreadable key".to_owned())
