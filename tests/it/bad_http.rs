@@ -40,7 +40,7 @@ fn bodies() -> Vec<Bad> {
         raw("3 a list", "[]", 422, "not-an-object"),
         raw("3 a text", "\"CANARY\"", 422, "not-an-object"),
         raw("3 null", "null", 422, "not-an-object"),
-        raw("4 truncated", &good.as_bytes()[..good.len() - 9], 400, "not-json"),
+        raw("4 truncated", &good.as_bytes()[..good.len() - 1], 400, "not-json"),
         raw("5 trailing bytes", format!("{good}CANARY"), 400, "trailing-bytes"),
         raw("6 a key twice", field("\"item\":\"change\""), 400, "duplicate-key"),
         raw("7 unknown field", field("\"CANARY\":1"), 422, "unknown-field"),

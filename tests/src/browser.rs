@@ -1,5 +1,6 @@
 //! A real browser for the console's tests: Debian's Chromium, driven by its own driver, in a profile that goes with the test.
 
+use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -40,8 +41,8 @@ static RULES: OnceCell<Result<String, String>> = OnceCell::const_new();
 
 /// A browser with one window. Dropped, it and its driver are killed.
 pub struct Browser {
-    /// The window.
-    pub page: WebDriver,
+    /// The window. It is not asked to close: its driver is killed, and would not answer.
+    pub page: ManuallyDrop<WebDriver>,
     driver: Child,
     _profile: TempDir,
 }
@@ -85,7 +86,7 @@ impl Browser {
             .connect()
             .await
             .expect("a browser");
-        Some(Self { page, driver, _profile: profile })
+        Some(Self { page: ManuallyDrop::new(page), driver, _profile: profile })
     }
 
     /// Goes there.
