@@ -1,19 +1,18 @@
 //! A real browser for the console's tests: Debian's Chromium, driven by its own driver, in a profile that goes with the test.
 
-use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use thirtyfour::{By, ChromiumLikeCapabilities as _, DesiredCapabilities, WebDriver};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::OnceCell;
 
 use crate::broker::{not_run, wait_for};
 use crate::promtool::run;
+use crate::webdriver::Page;
 
 /// Neither a window nor a word to the world outside.
 const FLAGS: &[&str] = &[
@@ -41,8 +40,8 @@ static RULES: OnceCell<Result<String, String>> = OnceCell::const_new();
 
 /// A browser with one window. Dropped, it and its driver are killed.
 pub struct Browser {
-    /// The window. It is not asked to close: its driver is killed, and would not answer.
-    pub page: ManuallyDrop<WebDriver>,
+    /// The window.
+    pub page: Page,
     driver: Child,
     _profile: TempDir,
 }
@@ -75,18 +74,11 @@ impl Browser {
         let mut driver = command.process_group(0).spawn().expect("the driver starts");
         let said = BufReader::new(driver.stdout.take().expect("a pipe"));
         let port = tokio::time::timeout(START_MAX, port(said)).await.expect("the driver listens");
-        let mut wanted = DesiredCapabilities::chrome();
-        for flag in FLAGS {
-            wanted.add_arg(flag).expect("a flag");
-        }
-        let folder = profile.path().display();
-        wanted.add_arg(&format!("--user-data-dir={folder}")).expect("a flag");
-        let page = WebDriver::builder(format!("http://127.0.0.1:{port}"), wanted)
-            .request_timeout(START_MAX)
-            .connect()
-            .await
-            .expect("a browser");
-        Some(Self { page: ManuallyDrop::new(page), driver, _profile: profile })
+        let mut flags: Vec<String> = FLAGS.iter().map(|it| (*it).to_owned()).collect();
+        flags.push(format!("--user-data-dir={}", profile.path().display()));
+        let page = Page::start(&format!("http://127.0.0.1:{port}"), &flags, START_MAX).await;
+        let page = page.unwrap_or_else(|it| panic!("a browser: {it}"));
+        Some(Self { page, driver, _profile: profile })
     }
 
     /// Goes there.
@@ -94,10 +86,12 @@ impl Browser {
         self.page.goto(address).await.unwrap_or_else(|it| panic!("{address}: {it}"));
     }
 
-    /// The text of the first element that fits.
+    /// The text of the first element that fits; a live page is drawn anew now and then.
     pub async fn text(&self, css: &str) -> String {
-        let found = self.page.find(By::Css(css)).await.unwrap_or_else(|it| panic!("{css}: {it}"));
-        found.text().await.expect("a text")
+        wait_for(&format!("the text of {css}"), async || {
+            self.page.find(css).await.ok()?.text().await.ok()
+        })
+        .await
     }
 
     /// Waits until the page's text says this, however often the page is drawn anew meanwhile.
@@ -116,22 +110,21 @@ impl Browser {
 
     /// What a script of ours returns there.
     pub async fn value(&self, script: &str) -> Value {
-        let answer = self.page.execute(script, Vec::new()).await;
-        answer.map_or(Value::Null, |it| it.json().clone())
+        self.page.execute(script).await.unwrap_or(Value::Null)
     }
 
     /// Clicks on the first that fits, as soon as there is one: a live page is drawn anew now and then.
     pub async fn click(&self, css: &str) {
         wait_for(&format!("a click on {css}"), async || {
-            self.page.find(By::Css(css)).await.ok()?.click().await.ok()
+            self.page.find(css).await.ok()?.click().await.ok()
         })
         .await;
     }
 
     /// Types into the first that fits.
     pub async fn fill(&self, css: &str, text: &str) {
-        let found = self.page.find(By::Css(css)).await.unwrap_or_else(|it| panic!("{css}: {it}"));
-        found.send_keys(text).await.unwrap_or_else(|it| panic!("{css}: {it}"));
+        let found = self.page.find(css).await.unwrap_or_else(|it| panic!("{css}: {it}"));
+        found.type_text(text).await.unwrap_or_else(|it| panic!("{css}: {it}"));
     }
 
     /// Whether pages may run scripts from now on.
@@ -146,8 +139,8 @@ impl Browser {
         self.fill("input[name=password]", password).await;
         self.click("main button.main").await;
         wait_for("the door to open", async || {
-            let at = self.page.current_url().await.ok()?;
-            (!at.path().starts_with("/sign-in")).then_some(())
+            let at = self.page.address().await.ok()?;
+            (!at.starts_with(&format!("{base}/sign-in"))).then_some(())
         })
         .await;
     }
@@ -191,8 +184,8 @@ impl Browser {
             "{rules}; const done = arguments[arguments.length - 1];
              axe.run(document, {{resultTypes: ['violations']}}).then(it => done(it.violations), it => done([{{id: String(it), impact: 'critical', nodes: []}}]));"
         );
-        let found = self.page.execute_async(script, Vec::new()).await.expect("axe runs");
-        let found = found.json().as_array().expect("a list").clone();
+        let found = self.page.execute_async(&script).await.expect("axe runs");
+        let found = found.as_array().expect("a list").clone();
         let grave =
             found.iter().filter(|it| it["impact"] == "serious" || it["impact"] == "critical");
         Some(
@@ -207,7 +200,7 @@ impl Browser {
     }
 
     async fn tell(&self, command: &str, given: Value) -> Value {
-        let told = self.page.cdp().send_raw(command, given).await;
+        let told = self.page.devtools(command, &given).await;
         told.unwrap_or_else(|it| panic!("{command}: {it}"))
     }
 }

@@ -25,4 +25,5 @@ pub mod script;
 pub mod simulation;
 pub mod stage;
 pub mod strace;
+pub mod webdriver;
 pub mod zoo;
