@@ -20,7 +20,7 @@ use tests::strace::strace;
 /// Cases that pass while strace looks on.
 const CASES: u32 = 12;
 /// Longest wait for a program under strace on a busy machine.
-const WAIT_MAX: Duration = Duration::from_secs(120);
+const WAIT_MAX: Duration = Duration::from_secs(400);
 const LOOK: Duration = Duration::from_millis(200);
 /// One cut in so many system calls, beside one at each promise; and how many torn disks at each.
 const SHORT: (usize, u64) = (5, 2);

@@ -74,7 +74,7 @@ async fn until(stage: &OfficeStage, case: &str, kind: &str) {
 
 #[tokio::test]
 async fn a_full_inbox_fetches_no_more_says_so_and_is_caught_up_at_the_office_s_pace() {
-    let bounds = "inbox_work_max = 5\nfetch_messages_max = 2\nhand_over_per_minute_max = 60";
+    let bounds = "inbox_work_max = 5\nfetch_messages_max = 2\nhand_over_per_minute_max = 30";
     let Some(stage) = stage("a full inbox", "", "").await else { return };
     configure(&stage, "pull", PULL, bounds);
     let sidecar = stage.serve();
@@ -87,7 +87,8 @@ async fn a_full_inbox_fetches_no_more_says_so_and_is_caught_up_at_the_office_s_p
     assert!(told.contains("the inbox is full") && told.contains("收件箱已满"), "{told}");
     kill(sidecar).await;
 
-    // The office comes back from its holiday: ten at once, then one a second.
+    // The office comes back from its holiday: some at once, then one every two seconds, so that a busy
+    // machine looks while it lasts.
     configure(&stage, "simulated", INSTANT, bounds);
     let _sidecar = stage.serve();
     let paced = status_until(&stage, "a paced office", |it| {
