@@ -186,12 +186,7 @@ impl HttpHub {
             guests: true,
             onlookers: Arc::new(Semaphore::new(web::ONLOOKERS_MAX)),
         };
-        let app = hub::intake::http::router(desk(&rooms, &signing_key))
-            .merge(web::router(rooms.clone()))
-            .merge(web::console::router(rooms));
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let address = listener.local_addr().unwrap();
-        tokio::spawn(listen::serve(listener, app, limits, std::future::pending()));
+        let address = open_door(rooms, &signing_key, limits).await;
         let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
         Self {
             address,
@@ -252,6 +247,17 @@ impl HttpHub {
 }
 
 /// Provinces join here, and no broker hears of it.
+/// All doors of the hub behind one address.
+async fn open_door(rooms: Rooms, key: &SigningKey, limits: ListenConfig) -> SocketAddr {
+    let app = hub::intake::http::router(desk(&rooms, key))
+        .merge(web::router(rooms.clone()))
+        .merge(web::console::router(rooms));
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(listen::serve(listener, app, limits, std::future::pending()));
+    address
+}
+
 fn enrolment(
     registrar: &Registrar,
     readers: &Readers,
