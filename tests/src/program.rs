@@ -313,7 +313,9 @@ impl Serving {
     /// The same for an authority in the province of `code`.
     pub async fn submit_to(&self, nth: u32, code: u8) -> Value {
         let mut body = crate::http::submission(nth);
-        body["authority"] = json!({"name": "某市交通运输局", "division": format!("{code}0100")});
+        // Not every province has a city of the number 01.
+        let division = crate::measure::road::Road::divisions(&[code]).remove(0);
+        body["authority"] = json!({"name": "某市交通运输局", "division": division});
         self.hand_in(nth, body).await
     }
 

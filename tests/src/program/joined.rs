@@ -239,7 +239,7 @@ pub async fn under_load(stage: &Joining, others: &[u8], restless: u8, rounds: u3
         cut_off
     };
     let (receipts, cut_off) = tokio::join!(load, unrest);
-    assert!(receipts.len() >= others.len() * 3, "there was load: {}", receipts.len());
+    assert!(receipts.len() > others.len(), "each had work: {}", receipts.len());
     for receipt in &receipts {
         stage.story_has(receipt, "case.completed.v1").await;
     }
