@@ -269,12 +269,17 @@ pub fn without_syncs(steps: &[Step], of: &str) -> Vec<Step> {
     steps.iter().filter(kept).cloned().collect()
 }
 
-/// The same program, promising before it keeps: every word goes out before the last sync before it.
+/// How many syncs a word overtakes when it is said too early: between its own commit and itself there may be
+/// those of other work.
+const OVERTAKEN_SYNCS: usize = 8;
+
+/// The same program, promising before it keeps: every word goes out before the sync of its own commit.
 pub fn promises_first(steps: &[Step]) -> Vec<Step> {
     let mut turned: Vec<Step> = Vec::new();
     for step in steps {
-        let sync = turned.iter().rposition(|it| matches!(it, Step::Sync(_)));
-        match (step, sync) {
+        let is_sync = |it: &(usize, &Step)| matches!(it.1, Step::Sync(_));
+        let syncs = turned.iter().enumerate().rev().filter(is_sync).take(OVERTAKEN_SYNCS);
+        match (step, syncs.last().map(|it| it.0)) {
             (Step::Said(_), Some(at)) => turned.insert(at, step.clone()),
             _ => turned.push(step.clone()),
         }
