@@ -20,15 +20,15 @@ const GROWTH_MAX: f64 = 1.25;
 const LIVE_MAX: Duration = Duration::from_secs(20);
 
 /// A serving hub, a broker, a province that works, somebody of each role, and a browser.
-struct Scene {
-    stage: Joining,
+pub(crate) struct Scene {
+    pub(crate) stage: Joining,
     base: String,
     passwords: Vec<(String, String)>,
-    browser: Browser,
+    pub(crate) browser: Browser,
 }
 
 impl Scene {
-    async fn open(test: &str) -> Option<Self> {
+    pub(crate) async fn open(test: &str) -> Option<Self> {
         let browser = Browser::start(test).await?;
         let stage = Joining::start(test, VERSIONS[0]).await?;
         let base = format!("http://{}", stage.serving.address);
@@ -47,13 +47,13 @@ impl Scene {
         Some(Self { stage, base, passwords, browser })
     }
 
-    async fn sign_in(&self, name: &str) {
+    pub(crate) async fn sign_in(&self, name: &str) {
         let found = self.passwords.iter().find(|it| it.0 == name).expect("an account");
         self.browser.page.delete_all_cookies().await.expect("a new visitor");
         self.browser.sign_in(&self.base, name, &found.1).await;
     }
 
-    async fn at(&self, path: &str) {
+    pub(crate) async fn at(&self, path: &str) {
         self.browser.open(&format!("{}{path}", self.base)).await;
     }
 
@@ -186,9 +186,10 @@ async fn without_the_script_everything_is_there_and_only_stands_still() {
     scene.browser.click("form.filters button.main").await;
     let shown = wait_for("the case", async || {
         scene.at(&format!("/cases/{case}")).await;
-        scene.browser.page.source().await.ok().filter(|it| it.contains(&case))
+        let source = scene.browser.page.source().await.ok()?;
+        source.contains("国办发明电").then_some(source)
     });
-    assert!(shown.await.contains("国办发明电"), "the paper is named");
+    assert!(shown.await.contains(&case), "with the paper that the due day rests on");
     scene.browser.scripts(true).await;
 }
 

@@ -30,14 +30,14 @@ const NASTY: [&str; 6] = [
     "\"><img src=x onerror=alert(1)>",
 ];
 
-async fn told(console: &Console, what: What) {
+pub(crate) async fn told(console: &Console, what: What) {
     let actor = Actor::Operator("operator".to_owned());
     let occurred_at = console.hub.clock.now();
     let ask = Ask { actor, occurred_at, caused_by: None, what };
     console.hub.registrar.ask(ask).await.unwrap();
 }
 
-async fn enrolled(console: &Console, province: &str) {
+pub(crate) async fn enrolled(console: &Console, province: &str) {
     let command = ProvinceCommand::Enroll { operator: "operator".to_owned() };
     let province = province.parse().unwrap();
     told(console, What::Province { province, command }).await;
@@ -46,7 +46,7 @@ async fn enrolled(console: &Console, province: &str) {
 }
 
 /// One case of Jilin's that is overdue, whose authority has this name, explained with this note.
-async fn breach(console: &Console, nth: u32, name: &str, note: &str) -> String {
+pub(crate) async fn breach(console: &Console, nth: u32, name: &str, note: &str) -> String {
     console.hub.clock.advance_to("2026-02-13T01:30:00Z".parse().unwrap());
     let mut body = submission(nth);
     body["authority"]["name"] = name.into();

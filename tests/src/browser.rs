@@ -121,10 +121,12 @@ impl Browser {
         .await;
     }
 
-    /// Types into the first that fits.
+    /// Types into the first that fits, as soon as there is one.
     pub async fn fill(&self, css: &str, text: &str) {
-        let found = self.page.find(css).await.unwrap_or_else(|it| panic!("{css}: {it}"));
-        found.type_text(text).await.unwrap_or_else(|it| panic!("{css}: {it}"));
+        wait_for(&format!("to type into {css}"), async || {
+            self.page.find(css).await.ok()?.type_text(text).await.ok()
+        })
+        .await;
     }
 
     /// Whether pages may run scripts from now on.
@@ -241,7 +243,7 @@ async fn find() -> Result<PathBuf, String> {
     run("chromedriver", &["--version"], here).await.map(|_| PathBuf::from("chromedriver"))
 }
 
-async fn install(packages: &[&str]) -> Result<(), String> {
+pub(crate) async fn install(packages: &[&str]) -> Result<(), String> {
     let here = Path::new(".");
     let install = [&["install", "--yes", "--no-install-recommends"], packages].concat();
     if run("apt-get", &install, here).await.is_err() {

@@ -15,6 +15,7 @@ pub mod measure;
 pub mod office;
 pub mod office_stage;
 pub mod openid;
+pub mod pdf;
 pub mod postgres;
 pub mod power;
 pub mod program;

@@ -65,7 +65,8 @@ pub(super) struct Shell {
 }
 
 impl Shell {
-    /// For a page of `visitor`, current as of now.
+    /// For a page of `visitor`, current as of now. The answer to a form does not look again by itself:
+    /// what was counted or shown on request would be gone.
     pub(super) async fn of(rooms: &Rooms, visitor: &Visitor) -> Result<Self, Problem> {
         let views = rooms.aside(|views| views.position()).await?.0;
         let log = rooms.readers.read_aside(|log| log.head()).await?.map_or(0, |it| it.0.0);
@@ -76,7 +77,8 @@ impl Shell {
             "{now} {} · {} {views} · {} {behind}",
             words.zone, words.position, words.behind
         );
-        Ok(Self { as_of, lapse: rooms.clock.rate(), live: true, ..Self::plain(visitor) })
+        let (lapse, live) = (rooms.clock.rate(), !visitor.sent);
+        Ok(Self { as_of, lapse, live, ..Self::plain(visitor) })
     }
 
     /// The same without asking anything: for a no.

@@ -104,6 +104,8 @@ pub struct Visitor {
     pub asked: String,
     /// The gateway in front speaks TLS to the browser.
     pub secure: bool,
+    /// A form was sent: the answer is looked at once, and nothing else is fetched in its place.
+    pub sent: bool,
 }
 
 impl Visitor {
@@ -254,6 +256,7 @@ async fn whoever(rooms: &Rooms, parts: &Parts) -> Result<Visitor, Problem> {
         address: parts.extensions.get::<Peer>().map(|it| it.0),
         asked: parts.uri.path_and_query().map_or_else(|| "/".into(), |it| it.as_str().into()),
         secure: headers.get("x-forwarded-proto").is_some_and(|it| it == "https"),
+        sent: parts.method == Method::POST,
     })
 }
 

@@ -5,11 +5,19 @@
   const main = () => document.querySelector("main");
   let waiting = false;
   let last = 0;
-  // Whoever is filling in a form or has opened something must not lose it.
+  // Whoever is filling in a form, has filled in one or has opened something must not lose it.
+  const filled = (field) => {
+    if (field.matches("select")) {
+      const preset = [...field.options].findIndex((it) => it.defaultSelected);
+      return field.selectedIndex !== Math.max(preset, 0);
+    }
+    return field.value !== field.defaultValue || field.checked !== field.defaultChecked;
+  };
   const busy = () => {
     const active = document.activeElement;
     return Boolean(main().querySelector("details[open], dialog[open]")) ||
-      Boolean(active && main().contains(active) && active.matches("input, select, textarea"));
+      Boolean(active && main().contains(active) && active.matches("input, select, textarea, button")) ||
+      [...main().querySelectorAll("input, select, textarea")].some(filled);
   };
   const look = async () => {
     waiting = false;
