@@ -11,6 +11,7 @@ pub mod http;
 pub mod http_office;
 pub mod invariants;
 pub mod journey;
+pub mod markup;
 pub mod measure;
 pub mod office;
 pub mod office_stage;

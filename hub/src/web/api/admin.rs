@@ -134,14 +134,26 @@ pub(crate) fn note(given: String, pointer: &str) -> Result<String, Problem> {
     if !(1..=NOTE_CHARACTERS_MAX).contains(&length) {
         return Err(Problem::at("bad-length", pointer));
     }
-    if given.chars().any(char::is_control) {
-        return Err(Problem::at("control-character", pointer));
+    if let Some(code) = given.chars().find_map(steers) {
+        return Err(Problem::at(code, pointer));
     }
     // It is kept for ever and sealed by nobody.
     if events::personal::has_identity_number(&given) {
         return Err(Problem::at("identity-number-in-clear", pointer));
     }
     Ok(given)
+}
+
+/// A note reads as it was written, wherever it is shown: nothing in it breaks lines or turns the
+/// direction of the words around it.
+fn steers(it: char) -> Option<&'static str> {
+    match it {
+        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{61c}' => {
+            Some("bidirectional-override")
+        }
+        '\u{2028}' | '\u{2029}' => Some("control-character"),
+        _ => it.is_control().then_some("control-character"),
+    }
 }
 
 pub(super) async fn of_case(rooms: &Rooms, name: &str, command: Command) -> Result<What, Problem> {
@@ -177,5 +189,25 @@ pub(super) fn done(it: &Recorded) -> DoneEvent {
         position: it.position.0,
         kind: it.envelope.event.kind(),
         stream: it.envelope.stream.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_reads_as_it_was_written() {
+        for (given, code) in [
+            ("已电话核实，<b>3</b> 份材料", None),
+            ("", Some("bad-length")),
+            ("a\nb", Some("control-character")),
+            ("a\u{2028}b", Some("control-character")),
+            ("\u{202e}gnp.exe", Some("bidirectional-override")),
+            ("\u{2067}x", Some("bidirectional-override")),
+            ("11010519491231002X", Some("identity-number-in-clear")),
+        ] {
+            assert_eq!(note(given.to_owned(), "/note").err().map(|it| it.code), code, "{given:?}");
+        }
     }
 }
