@@ -46,7 +46,7 @@ const FORMULAS: [&str; 12] = [
 ];
 
 /// Pages beside those of the table: with a group chosen, a list kept, a report's period.
-const CHOSEN: &[&str] = &[
+pub(crate) const CHOSEN: &[&str] = &[
     "/cases?only=open&order=newest",
     "/alerts?kind=acceptance-overdue&province=22",
     "/alerts?kind=acceptance-overdue&province=22&case={late}&stage=acceptance",
@@ -79,7 +79,7 @@ async fn page(browser: &Browser, path: &str) -> Option<String> {
     answer.text().await.ok()
 }
 
-fn filled(path: &str, cases: &Cases, number: usize, code: u8) -> Vec<String> {
+pub(crate) fn filled(path: &str, cases: &Cases, number: usize, code: u8) -> Vec<String> {
     let of = |case: &str| {
         path.replace("{case}", case)
             .replace("{late}", &cases.late)

@@ -8,6 +8,7 @@ mod bad_nats;
 mod broker;
 mod broker_answers;
 mod browser;
+mod browser_axe;
 mod browser_deeds;
 mod canary;
 mod certificates;
