@@ -77,7 +77,7 @@ impl Furnished {
         .await;
     }
 
-    fn clock(&self, at: &str) {
+    pub(crate) fn clock(&self, at: &str) {
         self.console.hub.clock.advance_to(at.parse().unwrap());
     }
 
@@ -99,12 +99,12 @@ impl Furnished {
         assert!(!refused || self.may_be_refused, "{answer:?}: {said}");
     }
 
-    async fn case(&self, case: CaseId, command: Command) {
+    pub(crate) async fn case(&self, case: CaseId, command: Command) {
         let what = What::Case { case, command, personal: None, evidence: None, key: None };
         self.told(Actor::Operator("operator".to_owned()), what).await;
     }
 
-    async fn submitted(&mut self, word: &impl Fn(&str) -> String) -> (CaseId, String) {
+    pub(crate) async fn submitted(&mut self, word: &impl Fn(&str) -> String) -> (CaseId, String) {
         let case = CaseId(self.id());
         let number = CaseNumber::of(case, self.console.hub.clock.today());
         let command = Command::Submit(Submit {

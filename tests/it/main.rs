@@ -11,6 +11,7 @@ mod browser;
 mod browser_axe;
 mod browser_deeds;
 mod canary;
+mod case_page;
 mod certificates;
 mod command_line;
 mod compatibility;

@@ -27,8 +27,10 @@ use crate::web::api::alerts::narrowed;
 
 /// How long an alert may be silent, in hours: a week at most, and never for ever.
 pub(super) const HOURS: &[u32] = &[1, 4, 12, 24, 72, 168];
-/// Most cases of a group that one explanation is recorded with.
-const EXPLAINED_MAX: usize = 200;
+/// Most cases of a group that one explanation is recorded with; the page says so.
+const EXPLAINED_MAX: usize = 10_000;
+/// Cases that are asked about together: they share the log's commits.
+const EXPLAINED_TOGETHER: usize = 200;
 
 #[derive(Deserialize)]
 pub(super) struct Deed {
@@ -130,8 +132,7 @@ fn hours(given: &str) -> Result<SignedDuration, Problem> {
     Ok(SignedDuration::from_hours((*hours).into()))
 }
 
-/// With the one case, or with each that stands in the group: the oldest are not forgotten, because
-/// the same again explains the next ones.
+/// With the one case, or with each that stands in the group, page by page.
 async fn explain(
     rooms: &Rooms,
     visitor: &Visitor,
@@ -139,32 +140,34 @@ async fn explain(
     note: String,
 ) -> Result<(), Problem> {
     let AlertScope { kind, province, case, stage } = scope;
-    let mut cases: Vec<(CaseId, Option<Stage>)> = Vec::new();
-    match case {
-        Some(case) => cases.push((case, stage)),
-        None => {
-            let filter = AlertFilter { kind: Some(kind), province, open_only: true };
-            let page = narrowed(rooms, filter, None, EXPLAINED_MAX).await?;
-            cases.extend(page.rows.iter().map(|it| (it.case, it.stage)));
-        }
-    }
     let operator = visitor.account()?.name.clone();
-    let mut asks = Vec::new();
-    for (case, stage) in cases {
-        let unexplainable = || Problem::at("unknown-value", "/kind");
-        let stage = clock_of(kind, stage).ok_or_else(unexplainable)?;
-        let (operator, note) = (operator.clone(), note.clone());
-        let command = Command::ExplainBreach { stage, operator, note };
-        asks.push(What::Case { case, command, personal: None, evidence: None, key: None });
+    let told = |case: CaseId, stage: Option<Stage>| {
+        let stage = clock_of(kind, stage).ok_or_else(|| Problem::at("unknown-value", "/kind"))?;
+        let command =
+            Command::ExplainBreach { stage, operator: operator.clone(), note: note.clone() };
+        Ok(What::Case { case, command, personal: None, evidence: None, key: None })
+    };
+    if let Some(case) = case {
+        return match ask(rooms, visitor, told(case, stage)?).await? {
+            Answer::Refused(refusal) => Err(refusal.into()),
+            Answer::Recorded(_) | Answer::NothingNew(_) => Ok(()),
+        };
     }
-    for what in asks {
-        let answer = ask(rooms, visitor, what).await?;
+    let filter = AlertFilter { kind: Some(kind), province, open_only: true };
+    let (mut after, mut explained) = (None, 0);
+    loop {
+        let page = narrowed(rooms, filter, after, EXPLAINED_TOGETHER).await?;
+        let whats: Result<Vec<What>, Problem> =
+            page.rows.iter().map(|it| told(it.case, it.stage)).collect();
+        let asks = whats?.into_iter().map(|what| ask(rooms, visitor, what));
         // Of a group, one that has moved on since is not explained and holds up nobody.
-        if let (Answer::Refused(refusal), Some(_)) = (answer, case) {
-            return Err(refusal.into());
+        futures::future::try_join_all(asks).await?;
+        explained += page.rows.len();
+        after = page.next;
+        if after.is_none() || explained >= EXPLAINED_MAX {
+            return Ok(());
         }
     }
-    Ok(())
 }
 
 async fn ask(rooms: &Rooms, visitor: &Visitor, what: What) -> Result<Answer, Problem> {

@@ -30,6 +30,7 @@ words! { AlertWords:
     blame_applicant: "申请人", "applicant";
     done: "处置", "what was done";
     handle: "处置", "handle";
+    let_in: "重新处理", "let in again";
     whole_group: "全部事由和省份", "all causes and provinces";
     nothing_done: "尚未处置", "nothing was done yet";
     acknowledge: "确认", "Acknowledge";
@@ -39,7 +40,7 @@ words! { AlertWords:
     silence_note: "到期自动恢复；预警仍然显示", "ends by itself; the alert stays in sight";
     unsilence: "解除静默", "End the silence";
     explain: "说明超期原因", "Explain the breach";
-    explain_note: "记入每一件未解除的办件；超期记录不变", "recorded with each standing case; the breach stays";
+    explain_note: "记入全组每一件未解除的办件（一次最多 10000 件）；超期记录不变", "recorded with each standing case of the group (10000 at a time); the breach stays";
     note: "说明", "note";
     reason: "理由", "reason";
     hours: "小时", "hours";

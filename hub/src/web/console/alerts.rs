@@ -51,6 +51,8 @@ struct Step {
 }
 
 struct Group {
+    /// Where what waits is let in again, if the alert is about that.
+    parked: &'static str,
     mark: &'static str,
     name: &'static str,
     province: &'static str,
@@ -333,10 +335,18 @@ impl Seen<'_> {
         told.join("；")
     }
 
+    /// The page of what waits for a person, for alerts about it and whoever may see it.
+    fn parked(&self, kind: AlertKind) -> &'static str {
+        let about = matches!(kind, AlertKind::Parked | AlertKind::QuarantineFull);
+        let hidden = May::HOTLINE.has(self.visitor.is());
+        if about && !hidden { "/parked" } else { "" }
+    }
+
     fn group(&self, it: &AlertGroup, states: &[GroupOf]) -> Group {
         let place = Place { kind: it.kind, province: it.province };
         let acts = place.state(states).current(it.kind, it.oldest, self.now);
         Group {
+            parked: self.parked(it.kind),
             mark: mark(it.kind),
             name: self.alert(it.kind),
             province: self.name(it.province),

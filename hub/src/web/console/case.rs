@@ -10,9 +10,10 @@ use events::vocabulary::DueDay;
 use hub_core::calendar::shanghai_date;
 use jiff::civil::Date;
 
-use super::deeds::PURPOSES;
+use super::deeds::{COMPLAINT_CHANNELS, PURPOSES};
 use super::person::{self, Person};
 use super::shell::{Shell, shanghai, told};
+use super::why::{self, Why};
 use super::words::words;
 use super::{May, Visitor, tiles};
 use crate::problem::Problem;
@@ -29,7 +30,7 @@ words! { CaseWords:
     until: "24:00 前，依据", "24:00, by";
     provisional: "暂定：有年份的放假安排尚未公布", "provisional: a year's calendar is not published";
     met: "已按时", "met";
-    missed: "超期", "missed";
+    missed: "超期", "late by";
     running: "进行中", "running";
     days: "天", "days";
     now: "现在何处", "Where it is now";
@@ -44,6 +45,9 @@ words! { CaseWords:
     national: "国家平台号", "national number";
     attempts: "发送次数", "attempts";
     at_position: "位置", "position";
+    hash: "哈希", "hash";
+    rests_on: "依据经过中的位置", "follows from positions";
+    by_channel: "投诉渠道", "complained through";
     signed: "附省级签名", "signed by the province";
     claimed: "省级自报时间", "the province's own moment";
     none: "—", "—";
@@ -54,7 +58,7 @@ words! { CaseWords:
     show: "查看并记录", "show and record";
     shown: "明文只在本页显示一次，查看已留痕。", "Shown once on this page; the look is on record.";
     deeds: "处理", "What can be done";
-    complain: "登记投诉（12328）", "file a complaint (12328)";
+    complain: "登记投诉", "file a complaint";
     answer: "答复投诉", "answer a complaint";
     reference: "投诉编号", "complaint number";
     explain: "说明超期原因", "explain the breach";
@@ -69,6 +73,9 @@ words! { CaseWords:
 
 /// Who sees the masked person and may ask for more. A guest and an auditor do not.
 const SEES_PERSON: May = May::OPERATOR.or(May::HOTLINE).or(May::PROVINCE);
+
+/// Of a hash, before somebody points at it.
+const HASH_CHARACTERS: usize = 10;
 
 /// One clock as a bar: everything in hundredths of its width.
 struct ClockBar {
@@ -89,6 +96,8 @@ struct ClockBar {
 
 struct Step {
     position: u64,
+    hash: String,
+    short_hash: String,
     kind: &'static str,
     at: String,
     told: String,
@@ -116,6 +125,8 @@ pub(super) struct OneCase {
     stage: &'static str,
     clocks: Vec<ClockBar>,
     where_now: String,
+    whys: Vec<Why>,
+    channels: [&'static str; 2],
     facts: Vec<(&'static str, String)>,
     steps: Vec<Step>,
 }
@@ -172,6 +183,8 @@ pub(super) async fn page_with(
         stage: stage_name(row.stage, language),
         clocks: clocks(&row, today, words),
         where_now: where_now(&row, language),
+        whys: why::of(rooms, &row, &story, language).await?,
+        channels: COMPLAINT_CHANNELS,
         facts: facts(&row, words, language),
         steps: story.iter().filter_map(|it| step(it, language)).collect(),
     })
@@ -191,8 +204,11 @@ fn step(it: &Recorded, language: Language) -> Option<Step> {
     let event = case_event(it)?;
     let occurred = it.envelope.occurred_at;
     let signed = it.envelope.evidence.is_some();
+    let hash = it.hash.to_string();
     Some(Step {
         position: it.position.0,
+        short_hash: hash.chars().take(HASH_CHARACTERS).collect(),
+        hash,
         kind: step_kind(event),
         at: shanghai(it.recorded_at),
         told: words::told(event, language),

@@ -28,6 +28,9 @@ pub(super) const PURPOSES: [(&str, &str, &str); 4] = [
     ("fault",           "排查故障",         "to trace a fault"),
 ];
 
+/// Where somebody complains: the hotline, and the drivers' own column.
+pub(super) const COMPLAINT_CHANNELS: [&str; 2] = ["12328", "司机有话说"];
+
 #[derive(Deserialize)]
 pub(super) struct Reveal {
     purpose: String,
@@ -66,6 +69,8 @@ pub(super) struct Deed {
     #[serde(default)]
     reference: String,
     #[serde(default)]
+    channel: String,
+    #[serde(default)]
     route_to: String,
 }
 
@@ -103,7 +108,7 @@ async fn done(rooms: &Rooms, visitor: &Visitor, number: &str, given: Deed) -> Re
         },
         "complain" => Command::FileComplaint {
             reference: note(given.reference, "/reference")?,
-            channel: "12328".to_owned(),
+            channel: complaint_channel(&given.channel)?,
         },
         "answer" => Command::AnswerComplaint { reference: note(given.reference, "/reference")? },
         "park" => Command::Park { operator },
@@ -116,6 +121,13 @@ async fn done(rooms: &Rooms, visitor: &Visitor, number: &str, given: Deed) -> Re
     };
     let what = What::Case { case: row.case, command, personal: None, evidence: None, key: None };
     ask(rooms, visitor, what).await
+}
+
+/// As the form has it; the hotline, if it has none.
+fn complaint_channel(given: &str) -> Result<String, Problem> {
+    let given = if given.is_empty() { COMPLAINT_CHANNELS[0] } else { given };
+    let known = COMPLAINT_CHANNELS.iter().find(|it| **it == given);
+    known.map(|it| (*it).to_owned()).ok_or_else(|| Problem::at("unknown-value", "/channel"))
 }
 
 fn province(given: &str) -> Result<Option<ProvinceCode>, Problem> {

@@ -12,7 +12,7 @@ use super::shell::{Refused, Shell, shanghai, told};
 use super::words::words;
 use super::{Visitor, tiles};
 use crate::problem::Problem;
-use crate::views::rows::CaseRow;
+use crate::views::rows::{CaseRow, CaseStage};
 use crate::web::Rooms;
 use crate::web::acting::record;
 use crate::words::Language;
@@ -30,6 +30,9 @@ words! { FindWords:
     none: "没有找到。请核对号码；其他渠道提交的申请不在此系统。", "Nothing found. Check the number; applications made elsewhere are not here.";
     read_out: "可以这样答复", "What to say";
     submitted: "提交", "submitted";
+    to_do: "可以这样办", "What to do";
+    whole: "查看全部经过", "the whole story";
+    complain: "登记投诉", "file a complaint";
 }
 
 struct Found {
@@ -39,6 +42,7 @@ struct Found {
     about: String,
     submitted: String,
     say: String,
+    to_do: &'static str,
 }
 
 #[derive(Template)]
@@ -84,7 +88,44 @@ fn found(it: &CaseRow, language: Language) -> Found {
         about,
         submitted: shanghai(it.submitted_at),
         say: where_now(it, language),
+        to_do: to_do(it, language),
     }
+}
+
+/// What the clerk can do for somebody who calls.
+fn to_do(row: &CaseRow, language: Language) -> &'static str {
+    let late = row.acceptance_overdue || row.completion_overdue;
+    let (zh, en) = match row.stage {
+        CaseStage::AwaitingCorrection => (
+            "请申请人在原申请渠道一次补齐所告知的材料；补齐后重新计时。",
+            "Ask the caller to send the missing materials where the application was made; the clock then starts anew.",
+        ),
+        CaseStage::Suspended => (
+            "向来电人说明：特别程序期间依法不计时限，结束后继续办理。",
+            "Explain that the clock stands still by law and goes on afterwards.",
+        ),
+        CaseStage::Parked => (
+            "转值班员处理；不必让申请人重新提交。",
+            "Tell the operator on duty; the caller need not apply again.",
+        ),
+        CaseStage::Completed => (
+            "请来电人在原申请渠道查看结果；准予的可申领电子证照。",
+            "The result is where the application was made; an approved one brings the e-certificate.",
+        ),
+        CaseStage::Declined | CaseStage::Withdrawn | CaseStage::Lapsed => (
+            "请来电人查看原申请渠道的告知书；条件具备后可以重新申请。",
+            "The notice is where the application was made; a new application is possible.",
+        ),
+        _ if late => (
+            "已过期限：登记投诉，枢纽已向该省催办；不要让申请人重复提交。",
+            "The due day has passed: file a complaint; the province is being urged. The caller should not apply again.",
+        ),
+        _ => (
+            "仍在期限内：告知期限日，请来电人届时再查。",
+            "It is within its time: name the due day and ask the caller to look again then.",
+        ),
+    };
+    if language == Language::Chinese { zh } else { en }
 }
 
 pub(super) async fn find(

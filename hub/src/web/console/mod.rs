@@ -32,6 +32,7 @@ mod standing;
 mod tiles;
 mod trend;
 mod visitor;
+mod why;
 mod words;
 
 #[cfg(test)]

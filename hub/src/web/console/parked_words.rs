@@ -50,7 +50,7 @@ words! { ParkedWords:
     ordered: "下令", "ordered";
     confirmed: "确认", "confirmed";
     progress: "进度", "progress";
-    pace: "每分钟", "a minute";
+    pace: "每分钟", "a minute:";
     state: "状态", "state";
     outcomes: "结果", "outcomes";
     confirm: "确认", "Confirm";
