@@ -380,6 +380,15 @@ pub struct BreachExplained {
     pub note: String,
 }
 
+/// Somebody entitled wrote something down for whoever looks next. It changes nothing else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CaseNoted {
+    /// Who.
+    pub operator: String,
+    /// What they wrote; nothing personal.
+    pub note: String,
+}
+
 /// The national system confirmed the result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResultFedBack {
@@ -475,6 +484,7 @@ event_enum! {
         SeriouslyOverdue = "case.seriously-overdue.v1",
         DeemedAccepted = "case.deemed-accepted.v1",
         BreachExplained = "case.breach-explained.v1",
+        CaseNoted = "case.noted.v1",
         ResultFedBack = "case.result-fed-back.v1",
         CertificateIssued = "case.certificate-issued.v1",
         CaseRated = "case.rated.v1",

@@ -257,6 +257,13 @@ const STATISTICS: &[(&str, &str, &str)] = &[
     ),
 ];
 
+/// What is written down of a case.
+const NOTES: &[(&str, &str, &str)] = &[
+    EVENTS[0],
+    EVENTS[10],
+    ("CASE", "case.noted.v1", r#"{"operator":"li","note":"已致电，对方午后回复"}"#),
+];
+
 fn main() -> anyhow::Result<()> {
     let target = std::env::args().nth(1).unwrap_or_else(|| "tests/golden/v1.jsonl".to_owned());
     let events = match &target {
@@ -264,6 +271,7 @@ fn main() -> anyhow::Result<()> {
         it if it.contains("alerts") => ALERTS,
         it if it.contains("statistics") => STATISTICS,
         it if it.contains("redrives") => redrives::REDRIVES,
+        it if it.contains("notes") => NOTES,
         _ => EVENTS,
     };
     let mut log = MemoryLog::new(ORIGIN);

@@ -131,6 +131,7 @@ fn chinese(event: &CaseEvent) -> String {
             format!("逾期未告知，自 {} 起视为受理（行政许可法第三十二条第一款第四项）", it.since)
         }
         E::BreachExplained(it) => format!("{}说明{}超期：{}", it.operator, it.stage.zh(), it.note),
+        E::CaseNoted(it) => format!("{}记：{}", it.operator, it.note),
         E::ResultFedBack(it) => format!("结果已反馈全国系统（{}）", it.way),
         E::CertificateIssued(it) => format!("证照已签发：{}", it.certificate_id),
         E::CaseRated(it) => format!("评价：{}", it.rating.zh()),
@@ -223,6 +224,7 @@ fn english(event: &CaseEvent) -> String {
         E::BreachExplained(it) => {
             format!("{} explained the {} breach: {}", it.operator, it.stage, it.note)
         }
+        E::CaseNoted(it) => format!("note of {}: {}", it.operator, it.note),
         E::ResultFedBack(it) => format!("the national system has the result ({})", it.way),
         E::CertificateIssued(it) => format!("certificate issued: {}", it.certificate_id),
         E::CaseRated(it) => format!("rated: {}", it.rating),

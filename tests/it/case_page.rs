@@ -72,6 +72,38 @@ async fn the_hotline_reads_out_what_to_do_and_files_what_came_through_either_cha
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_note_stands_in_the_story_in_its_writers_name_and_is_nothing_personal() {
+    let mut furnished = Furnished::open().await;
+    let cases = furnished.say("说明", 22).await;
+    furnished.seen().await;
+    let path = format!("/cases/{}/deed", cases.decided);
+    for (role, status) in [("hotline", 303), ("operator", 303), ("auditor", 403), ("province", 403)]
+    {
+        let browser = furnished.console.signed_in(role).await;
+        let mark = browser.mark().await;
+        let form = |note: &'static str| [("mark", mark.as_str()), ("deed", "note"), ("note", note)];
+        let before = furnished.console.hub.events();
+        for wrong in ["", "11010519491231002X", "a%0Ab"] {
+            let answer = browser.post(&path, &form(wrong)).await.status().as_u16();
+            assert!([403, 422].contains(&answer), "{role} {wrong}: {answer}");
+        }
+        for _twice in 0..2 {
+            assert_eq!(browser.post(&path, &form("called")).await.status(), status, "{role}");
+        }
+        let recorded = furnished.console.hub.events() - before;
+        assert_eq!(recorded, u64::from(status == 303), "{role}: once, or not at all");
+        if status == 303 {
+            let last = all(&furnished.console).pop().unwrap().envelope;
+            let Event::Case(CaseEvent::CaseNoted(it)) = last.event else { panic!("{last:?}") };
+            assert_eq!((it.operator.as_str(), it.note.as_str()), (role, "called"));
+        }
+    }
+    let operator = furnished.console.signed_in("operator").await;
+    let page = text(&operator, &format!("/cases/{}", cases.decided)).await;
+    assert!(page.contains("hotline记：called") && page.contains("operator记：called"), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_group_is_explained_whole_however_many_pages_it_has() {
     const MANY: usize = 205;
     let mut furnished = Furnished::open().await;

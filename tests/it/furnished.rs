@@ -188,6 +188,7 @@ impl Furnished {
                 operator: word("explain-operator"),
                 note: word("explain"),
             },
+            Command::Note { operator: word("note-operator"), note: word("note") },
             Command::FileComplaint { reference: word("complaint"), channel: word("channel") },
             Command::AnswerComplaint { reference: word("complaint") },
             Command::Park { operator: word("park-operator") },

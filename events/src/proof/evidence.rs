@@ -34,6 +34,7 @@ pub fn report_of(event: &CaseEvent) -> Option<ReportId> {
         | CaseEvent::SeriouslyOverdue(_)
         | CaseEvent::DeemedAccepted(_)
         | CaseEvent::BreachExplained(_)
+        | CaseEvent::CaseNoted(_)
         | CaseEvent::ResultFedBack(_)
         | CaseEvent::CaseRated(_)
         | CaseEvent::ComplaintFiled(_)

@@ -119,6 +119,13 @@ pub enum Command {
         /// What they say.
         note: String,
     },
+    /// Somebody entitled writes something down.
+    Note {
+        /// Who.
+        operator: String,
+        /// What.
+        note: String,
+    },
     /// The applicant rates it; once.
     Rate(Rating),
     /// A complaint is filed.

@@ -42,6 +42,7 @@ enum Step {
     Withdraw,
     Feedback,
     Explain(bool),
+    Note(u8),
     Rate(usize),
     Complain(u8),
     Answer(u8),
@@ -63,6 +64,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Withdraw),
         2 => Just(Step::Feedback),
         2 => any::<bool>().prop_map(Step::Explain),
+        1 => (0..3u8).prop_map(Step::Note),
         2 => (0..5usize).prop_map(Step::Rate),
         1 => (0..3u8).prop_map(Step::Complain),
         1 => (0..3u8).prop_map(Step::Answer),
@@ -178,6 +180,9 @@ fn afterwards(step: &Step) -> Command {
             operator: "乙".to_owned(),
             note: "系统升级".to_owned(),
         },
+        Step::Note(number) => {
+            Command::Note { operator: "乙".to_owned(), note: format!("备注{number}") }
+        }
         Step::Rate(grade) => Command::Rate(Rating::ALL[*grade]),
         Step::Complain(number) => Command::FileComplaint {
             reference: format!("12328-{number}"),

@@ -78,6 +78,7 @@ pub(crate) fn apply(
         | CaseEvent::ClockResumed(_)
         | CaseEvent::DueDayRevised(_)
         | CaseEvent::BreachExplained(_)
+        | CaseEvent::CaseNoted(_)
         | CaseEvent::ResultFedBack(_)
         | CaseEvent::CertificateIssued(_)
         | CaseEvent::CaseRated(_)

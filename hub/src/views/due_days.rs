@@ -73,6 +73,7 @@ pub(crate) fn apply(
         | CaseEvent::CaseDelivered(_)
         | CaseEvent::CaseAskedAgain(_)
         | CaseEvent::BreachExplained(_)
+        | CaseEvent::CaseNoted(_)
         | CaseEvent::ResultFedBack(_)
         | CaseEvent::CertificateIssued(_)
         | CaseEvent::CaseRated(_)

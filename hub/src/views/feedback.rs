@@ -44,6 +44,7 @@ pub(crate) fn apply(table: &mut Table<FeedbackRow>, behind: Behind<'_>, change: 
         | CaseEvent::SeriouslyOverdue(_)
         | CaseEvent::DeemedAccepted(_)
         | CaseEvent::BreachExplained(_)
+        | CaseEvent::CaseNoted(_)
         | CaseEvent::CertificateIssued(_)
         | CaseEvent::CaseRated(_)
         | CaseEvent::ComplaintFiled(_)

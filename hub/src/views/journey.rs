@@ -133,6 +133,7 @@ pub(crate) fn evolve(status: &mut StatusRow, at: Timestamp, event: &CaseEvent) {
         CaseEvent::ResultFedBack(_) => status.row.fed_back = true,
         // A late fact is part of the story, not of the stage.
         CaseEvent::BreachExplained(_)
+        | CaseEvent::CaseNoted(_)
         | CaseEvent::CertificateIssued(_)
         | CaseEvent::CaseRated(_)
         | CaseEvent::ComplaintFiled(_)

@@ -42,6 +42,7 @@ pub(crate) fn apply(table: &mut Table<LapseRow>, behind: Behind<'_>, change: &Ch
         | CaseEvent::SeriouslyOverdue(_)
         | CaseEvent::DeemedAccepted(_)
         | CaseEvent::BreachExplained(_)
+        | CaseEvent::CaseNoted(_)
         | CaseEvent::ResultFedBack(_)
         | CaseEvent::CertificateIssued(_)
         | CaseEvent::CaseRated(_)

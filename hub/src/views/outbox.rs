@@ -88,6 +88,7 @@ pub(crate) fn apply(
         | CaseEvent::SeriouslyOverdue(_)
         | CaseEvent::DeemedAccepted(_)
         | CaseEvent::BreachExplained(_)
+        | CaseEvent::CaseNoted(_)
         | CaseEvent::ResultFedBack(_)
         | CaseEvent::CertificateIssued(_)
         | CaseEvent::CaseRated(_)

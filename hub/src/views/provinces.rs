@@ -92,6 +92,7 @@ fn concerns(event: &CaseEvent) -> bool {
         | CaseEvent::SeriouslyOverdue(_)
         | CaseEvent::DeemedAccepted(_)
         | CaseEvent::BreachExplained(_)
+        | CaseEvent::CaseNoted(_)
         | CaseEvent::ResultFedBack(_)
         | CaseEvent::CertificateIssued(_)
         | CaseEvent::CaseRated(_)

@@ -79,6 +79,7 @@ impl World {
             4 if self.chance.random_bool(0.15) => drop(withdraw(&self.hub, id, now)),
             5 if self.chance.random_bool(0.15) => tell(Command::Park { operator }),
             6 if !case.is_open() => tell(Command::Rate(Rating::ALL[id.0.as_u128() as usize % 5])),
+            6 => tell(Command::Note { operator, note: "called the office".to_owned() }),
             7 => {
                 let (reference, channel) = ("12328-1".to_owned(), "12328".to_owned());
                 tell(Command::FileComplaint { reference, channel });

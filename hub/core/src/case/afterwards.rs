@@ -1,8 +1,8 @@
 //! Late facts: a case that has ended still has a story. None of them leads out of the end.
 
 use events::case::{
-    BreachExplained, CaseArchived, CaseEvent, CaseRated, ComplaintAnswered, ComplaintFiled,
-    ResultFedBack,
+    BreachExplained, CaseArchived, CaseEvent, CaseNoted, CaseRated, ComplaintAnswered,
+    ComplaintFiled, ResultFedBack,
 };
 use events::vocabulary::{Rating, Stage};
 
@@ -17,6 +17,8 @@ const REFERENCE_CHARACTERS_MAX: usize = 64;
 const COMPLAINTS_MAX: usize = 64;
 /// How many explanations one case may have.
 const EXPLANATIONS_MAX: usize = 16;
+/// How many notes one case may have.
+const NOTES_MAX: usize = 64;
 
 /// Only the client that handed the case in has its result to confirm.
 pub(super) fn confirm_feedback(
@@ -57,6 +59,23 @@ pub(super) fn explain_breach(
         return Err(Refusal::OutOfBounds { field: "explanations" });
     }
     Ok(vec![BreachExplained { stage, operator, note }.into()])
+}
+
+/// The same words of the same person again are known, however the case went on meanwhile.
+pub(super) fn note_down(
+    case: &Case,
+    operator: &str,
+    note: &str,
+) -> Result<Vec<CaseEvent>, Refusal> {
+    let noted = CaseNoted { operator: operator.to_owned(), note: note.to_owned() };
+    if case.notes.iter().any(|it| it.0 == noted.operator && it.1 == noted.note) {
+        return Ok(vec![]);
+    }
+    check_text(note, NOTE_CHARACTERS_MAX, "note")?;
+    if case.notes.len() >= NOTES_MAX {
+        return Err(Refusal::OutOfBounds { field: "notes" });
+    }
+    Ok(vec![noted.into()])
 }
 
 /// One rating a case, once there is something to rate.

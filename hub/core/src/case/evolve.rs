@@ -63,6 +63,7 @@ fn begun(it: &CaseSubmitted) -> Case {
         conflicts: Vec::new(),
         breached: Vec::new(),
         explanations: Vec::new(),
+        notes: Vec::new(),
         fed_back: false,
         certificate_id: None,
         rating: None,
@@ -124,6 +125,7 @@ fn change(case: &mut Case, event: &CaseEvent) {
         CaseEvent::BreachExplained(it) => {
             case.explanations.push((it.stage, it.operator.clone(), it.note.clone()));
         }
+        CaseEvent::CaseNoted(it) => case.notes.push((it.operator.clone(), it.note.clone())),
         CaseEvent::ResultFedBack(_) => case.fed_back = true,
         CaseEvent::CertificateIssued(it) => {
             count(case, it.report, "certificate-issued");

@@ -97,6 +97,8 @@ pub struct Case {
     pub breached: Vec<Stage>,
     /// Explanations of breaches: clock, person, note.
     pub explanations: Vec<(Stage, String, String)>,
+    /// What was written down, and by whom.
+    pub notes: Vec<(String, String)>,
     /// The national system has the result.
     pub fed_back: bool,
     /// The certificate that was issued after completion.
@@ -172,6 +174,7 @@ fn obey(
         Command::ExplainBreach { stage, operator, note } => {
             afterwards::explain_breach(case, *stage, operator, note)
         }
+        Command::Note { operator, note } => afterwards::note_down(case, operator, note),
         Command::Rate(rating) => afterwards::rate(case, *rating),
         Command::FileComplaint { reference, channel } => {
             afterwards::file_complaint(case, reference, channel)

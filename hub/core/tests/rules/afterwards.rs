@@ -65,6 +65,21 @@ fn a_breach_is_explained_when_there_is_one() {
 }
 
 #[test]
+fn a_note_is_written_down_once_on_an_open_and_on_an_ended_case() {
+    let note = |text: &str| Command::Note { operator: "甲".to_owned(), note: text.to_owned() };
+    for mut story in [Story::submitted(), completed()] {
+        story.yields(&note("已致电，对方午后回复"), &["noted"]);
+        story.yields(&note("已致电，对方午后回复"), &[]);
+        story.yields(&note("已回复"), &["noted"]);
+        story.refuses(&note(""), "out-of-bounds");
+        for number in 3..=64 {
+            story.yields(&note(&format!("第{number}条")), &["noted"]);
+        }
+        story.refuses(&note("太多了"), "out-of-bounds");
+    }
+}
+
+#[test]
 fn a_case_is_rated_once_when_there_is_something_to_rate() {
     let mut story = completed();
     story.yields(&Command::Rate(Rating::Fair), &["rated"]);

@@ -58,6 +58,7 @@ words! { CaseWords:
     show: "查看并记录", "show and record";
     shown: "明文只在本页显示一次，查看已留痕。", "Shown once on this page; the look is on record.";
     deeds: "处理", "What can be done";
+    note_down: "记一条备注（勿写个人信息）", "note something down (nothing personal)";
     complain: "登记投诉", "file a complaint";
     answer: "答复投诉", "answer a complaint";
     reference: "投诉编号", "complaint number";

@@ -1,4 +1,4 @@
-//! What somebody may do to one case: look at the person behind it, explain a breach, file and answer a complaint, park and release.
+//! What somebody may do to one case: look at the person behind it, explain a breach, note something down, file and answer a complaint, park and release.
 
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
@@ -89,7 +89,7 @@ async fn done(rooms: &Rooms, visitor: &Visitor, number: &str, given: Deed) -> Re
     let row = own_case(rooms, visitor, number).await?;
     let operator = visitor.account()?.name.clone();
     let may = match given.deed.as_str() {
-        "complain" | "answer" => May::OPERATOR.or(May::HOTLINE),
+        "complain" | "answer" | "note" => May::OPERATOR.or(May::HOTLINE),
         "explain" | "park" | "release" => May::OPERATOR,
         _ => return Err(Problem::at("unknown-value", "/deed")),
     };
@@ -111,6 +111,7 @@ async fn done(rooms: &Rooms, visitor: &Visitor, number: &str, given: Deed) -> Re
             channel: complaint_channel(&given.channel)?,
         },
         "answer" => Command::AnswerComplaint { reference: note(given.reference, "/reference")? },
+        "note" => Command::Note { operator, note: note(given.note, "/note")? },
         "park" => Command::Park { operator },
         _ => Command::Release {
             operator,
