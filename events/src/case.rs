@@ -10,6 +10,7 @@ pub(crate) use crate::event_enum::event_enum;
 use crate::ids::{CaseNumber, DivisionCode, ProvinceCode, ReportId, RequestId};
 use crate::proof::Digest;
 pub use crate::reconcile::AgainGround;
+pub use crate::routing::RouteReason;
 use crate::vocabulary::{
     Category, Channel, Counted, DueDay, Grade, IssuingAuthority, Item, Material, Outcome, Rating,
     Reason, Stage, SuspensionGround, is_false,
@@ -46,41 +47,6 @@ pub struct CaseSubmitted {
     /// It reached the hub more than a day after the applicant submitted it.
     #[serde(default, skip_serializing_if = "is_false")]
     pub late_intake: bool,
-}
-
-/// Which rule chose the province.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "rule", rename_all = "kebab-case")]
-pub enum RouteReason {
-    /// The authority list names the province of this authority.
-    AuthorityListed {
-        /// The list's entry.
-        authority: String,
-    },
-    /// The authority's division code lies in the province.
-    Division {
-        /// The code.
-        division: DivisionCode,
-    },
-    /// The code is retired; its successor lies in the province, maybe another one than the code says.
-    RetiredDivision {
-        /// The retired code.
-        division: DivisionCode,
-        /// Where it went.
-        successor: DivisionCode,
-    },
-    /// A province returned it and named the authority that keeps the file now.
-    ReturnedTo {
-        /// Who returned it.
-        by: ProvinceCode,
-        /// The division that it named.
-        division: DivisionCode,
-    },
-    /// An operator decided.
-    Operator {
-        /// Who.
-        operator: String,
-    },
 }
 
 /// The hub worked out which province it belongs to; again after a return.

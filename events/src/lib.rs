@@ -33,6 +33,7 @@ pub mod publicity;
 pub mod reconcile;
 pub mod reference;
 pub mod report;
+mod routing;
 pub mod subjects;
 pub mod time_lapse;
 pub mod trace;

@@ -1,5 +1,6 @@
 //! What happened to a case, in words that can be read out on the telephone. Chinese first.
 
+use events::case::CaseEvent as E;
 use events::case::{AgainGround, CaseEvent, ParkReason, RouteReason};
 use events::vocabulary::{AlertKind, DueDay, Outcome, Reason};
 
@@ -71,7 +72,6 @@ fn reasons(list: &[Reason], language: Language) -> String {
 }
 
 fn chinese(event: &CaseEvent) -> String {
-    use CaseEvent as E;
     let zh = Language::Chinese;
     match event {
         E::CaseSubmitted(it) => format!(
@@ -146,7 +146,6 @@ fn chinese(event: &CaseEvent) -> String {
 }
 
 fn english(event: &CaseEvent) -> String {
-    use CaseEvent as E;
     let en = Language::English;
     match event {
         E::CaseSubmitted(it) => format!(

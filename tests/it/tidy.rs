@@ -9,13 +9,13 @@ const FUNCTION_LINES_MAX: usize = 70;
 
 /// Files that were longer when the rule came. They may shrink, not grow; take a line out when done.
 /// The events of a case in the order of its life are one read, and each carries its sentence.
-const LONGER_FILES: &[(&str, usize)] = &[("events/src/case.rs", 512)];
+const LONGER_FILES: &[(&str, usize)] = &[("events/src/case.rs", 478)];
 
 /// Files with a longer function than allowed, and its length. They may shrink, not grow.
 /// All of them are tables.
 const LONGER_FUNCTIONS: &[(&str, usize)] = &[
     ("hub/src/intake/examine/tests.rs", 122),
-    ("hub/src/words.rs", 95),
+    ("hub/src/words.rs", 94),
     ("tests/it/bad_http.rs", 120),
 ];
 /// Arrows against the floors.
