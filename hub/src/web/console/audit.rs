@@ -7,6 +7,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use serde::Deserialize;
 
 use super::Visitor;
+use super::audit_words;
 use super::form::Posted;
 use super::shell::{Refused, Shell, shanghai, told};
 use super::tiles::{self, grouped};
@@ -75,6 +76,7 @@ struct Row {
     who: String,
     who_link: String,
     what: String,
+    deed: &'static str,
     case: String,
     province: &'static str,
     said: String,
@@ -175,6 +177,7 @@ fn row(it: &DeedRow, language: Language) -> Row {
         who_link: encoded(&it.operator),
         who: it.operator.clone(),
         what: it.kind.clone(),
+        deed: audit_words::deed(&it.kind, language),
         case: it.case.map_or_else(String::new, |it| it.to_string()),
         province: it.province.map_or("", |it| tiles::name(it, language)),
         said: it.said.clone(),

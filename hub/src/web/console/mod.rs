@@ -6,6 +6,7 @@ mod alert_messages;
 mod alert_words;
 mod alerts;
 mod audit;
+mod audit_words;
 mod case;
 mod cases;
 mod deeds;

@@ -231,6 +231,8 @@ struct OneProvince {
     certificate: Option<Certificate>,
     declared: Vec<String>,
     paused: bool,
+    /// Who paused it and why.
+    paused_by: String,
     may_act: bool,
 }
 
@@ -301,6 +303,11 @@ async fn page(
             .map(|it| certificate(it, rooms.clock.now(), words)),
         declared: declared(&membership),
         paused: membership.paused,
+        paused_by: if membership.paused {
+            standing::paused_by(rooms, code).await?
+        } else {
+            String::new()
+        },
         may_act: visitor.is() == May::OPERATOR && membership.enrolled,
     })
 }

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use events::envelope::Actor;
+use events::envelope::{Actor, Event};
 use events::ids::{ProvinceCode, StreamName};
+use events::province::ProvinceEvent;
 use events::wire::report_from_bytes;
 use hub_core::calendar::shanghai_date;
 use jiff::Timestamp;
 
+use super::shell::shanghai;
 use super::trend::{self, Trend};
 use crate::problem::Problem;
 use crate::sheet::Cell;
@@ -107,6 +109,22 @@ pub(super) async fn last_adapter(
             last = last.into_iter().chain(said).max_by_key(|it| it.1);
         }
         Ok(last)
+    });
+    Ok(told.await?)
+}
+
+/// Who paused it last, when and why.
+pub(super) async fn paused_by(rooms: &Rooms, code: ProvinceCode) -> Result<String, Problem> {
+    let told = rooms.readers.read_aside(move |log| {
+        let story = log.read_stream(&StreamName::Province(code))?;
+        let last = story.iter().rev().find_map(|it| match &it.envelope.event {
+            Event::Province(ProvinceEvent::ProvincePaused(paused)) => {
+                let at = shanghai(it.recorded_at);
+                Some(format!("{} {at}：{}", paused.operator, paused.reason))
+            }
+            _ => None,
+        });
+        Ok(last.unwrap_or_default())
     });
     Ok(told.await?)
 }
