@@ -269,7 +269,14 @@ async fn looking_somebody_up_is_recorded_without_the_number_and_finds_the_case()
     let browser = console.signed_in("hotline").await;
     let mark = browser.mark().await;
     let identity = tests::http::identity_number(1);
-    for (sought, found) in [(identity.as_str(), true), ("2201000012345678", true), ("999", false)] {
+    for (sought, found) in [
+        (identity.as_str(), true),
+        ("2201000012345678", true),
+        ("YSFW-2026-000123", true),
+        ("ysfw-2026-000123", true),
+        ("YSFW-2026-00012", false),
+        ("999", false),
+    ] {
         let form = [("mark", mark.as_str()), ("sought", sought)];
         let page = browser.post("/find", &form).await.text().await.unwrap();
         assert_eq!(page.contains(&number), found, "{sought}");

@@ -1,4 +1,4 @@
-//! Cases by a keyed index of an identity or certificate number. Neither value is kept, here or in a log line.
+//! Cases by a keyed index of an identity, a certificate or a national system's number. No value is kept, here or in a log line.
 //!
 //! Not part of what a replay compares: it needs the vault, and a destroyed key empties it.
 
@@ -18,6 +18,9 @@ use crate::views::table::{Behind, Row, Table};
 pub(crate) const FIELDS: [(&str, &str); 2] =
     [("identity_number", "identity"), ("certificate_number", "certificate")];
 
+/// The index of the national system's own number for the case, behind those of [`FIELDS`].
+pub(crate) const NATIONAL: (u8, &str) = (FIELDS.len() as u8, "national");
+
 /// One index of one case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Indexed {
@@ -33,7 +36,13 @@ pub(crate) fn apply(
     recorded: &Recorded,
 ) -> Result<(), ViewError> {
     match (&recorded.envelope.event, recorded.envelope.stream) {
-        (Event::Case(CaseEvent::CaseSubmitted(_)), StreamName::Case(case)) => {
+        (Event::Case(CaseEvent::CaseSubmitted(it)), StreamName::Case(case)) => {
+            if let Some(reference) = &it.client_reference {
+                let (number, field) = (NATIONAL.0, NATIONAL.1.to_owned());
+                // Whoever reads it out does not tell capitals.
+                let index = opener.blind_index(&field, &reference.to_uppercase());
+                table.put(behind, (case, number), Indexed { case, field, index });
+            }
             for (number, field, value) in personal_values(opener, case, recorded)? {
                 let index = opener.blind_index(&field, &value);
                 table.put(behind, (case, number), Indexed { case, field, index });
@@ -92,7 +101,7 @@ struct_cells!(Indexed { case, field, index });
 impl Row for Indexed {
     type Key = (CaseId, u8);
     const NAME: &'static str = "lookup";
-    const REVISION: u32 = 1;
+    const REVISION: u32 = 2;
     const COLUMNS: &'static [&'static str] = &["blind_index BLOB NOT NULL"];
     const INDEXES: &'static [&'static str] = &["(blind_index)"];
     fn columns(&self) -> Vec<Value> {

@@ -1,4 +1,4 @@
-//! One box: a case number, an identity number or a certificate number. What is personal never stands in an address, and looking is on record.
+//! One box: a case number, the national system's number, an identity number or a certificate number. What is personal never stands in an address, and looking is on record.
 
 use askama::Template;
 use axum::extract::{Extension, State};
@@ -24,7 +24,7 @@ const SOUGHT_CHARACTERS_MAX: usize = 64;
 
 words! { FindWords:
     title: "热线查询", "Hotline";
-    what: "办件号、身份证号或证件号", "case number, identity number or certificate number";
+    what: "办件号、国家平台号、身份证号或证件号", "case number, national number, identity number or certificate number";
     find: "查找", "find";
     note: "按身份证号或证件号查询会留痕；号码不会写入日志。", "Looking somebody up is recorded; the number itself is not.";
     none: "没有找到。请核对号码；其他渠道提交的申请不在此系统。", "Nothing found. Check the number; applications made elsewhere are not here.";
@@ -152,8 +152,14 @@ async fn look_up(
     sought: String,
 ) -> Result<Vec<CaseRow>, Problem> {
     let operator = visitor.account()?.name.clone();
-    record(rooms, &operator, "look-up", "cases by identity or certificate".to_owned()).await?;
-    let fields = ["identity", "certificate"];
+    record(
+        rooms,
+        &operator,
+        "look-up",
+        "cases by a national, identity or certificate number".to_owned(),
+    )
+    .await?;
+    let fields = ["identity", "certificate", "national"];
     let indexes = fields.map(|it| (it, rooms.opener.blind_index(it, &sought)));
     let mut rows = rooms
         .aside(move |views| {
