@@ -121,8 +121,12 @@ async fn cases_are_filtered_a_person_is_shown_on_record_and_a_case_is_parked() {
     scene.browser.click("select[name=province]").await;
     scene.browser.click("select[name=province] option[value='41']").await;
     scene.browser.click("form.filters button.main").await;
+    wait_for("the address with the filter", async || {
+        let address = scene.browser.page.address().await.ok()?;
+        address.contains("province=41").then_some(())
+    })
+    .await;
     scene.browser.says("河南").await;
-    assert!(scene.browser.page.address().await.unwrap().contains("province=41"));
     let words = scene.browser.words().await;
     assert!(words.contains(&henan) && !words.contains(&jilin), "{words}");
 
