@@ -162,3 +162,18 @@ async fn every_report_is_printed_on_a4_without_what_only_a_screen_needs() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn paper_is_light_whatever_the_screen_is() {
+    let Some((_console, browser, base)) = at_the_desk("printing from the dark").await else {
+        return;
+    };
+    let ink = "return [getComputedStyle(document.body).color,
+        getComputedStyle(document.querySelector('.card')).backgroundColor]";
+    let (dark, paper) = (["rgb(232, 238, 246)", "rgb(21, 31, 46)"], "rgb(255, 255, 255)");
+    browser.open(&format!("{base}/reports?theme=dark")).await;
+    assert_eq!(browser.value(ink).await, json!(dark), "on the screen");
+    let print = json!({"media": "print"});
+    browser.page.devtools("Emulation.setEmulatedMedia", &print).await.expect("print");
+    assert_eq!(browser.value(ink).await, json!(["rgb(21, 32, 46)", paper]), "on paper");
+}
