@@ -24,6 +24,14 @@ macro_rules! event_enum {
                     _ => None,
                 }
             }
+
+            /// The same out of a larger text that is being read.
+            pub(crate) fn read<'de, D: serde::Deserializer<'de>>(kind: &str, from: D) -> Option<Result<Self, D::Error>> {
+                match kind {
+                    $($kind => Some(serde::Deserialize::deserialize(from).map(Self::$variant)),)+
+                    _ => None,
+                }
+            }
         }
 
         $(impl From<$variant> for $name { fn from(it: $variant) -> Self { Self::$variant(it) } })+

@@ -7,6 +7,7 @@ use events::envelope::{Event, Position, Recorded};
 use rusqlite::Connection;
 
 use crate::log::Readers;
+use crate::log::raw::Keep;
 use crate::vault::Opener;
 use crate::views::feed::{BATCH_EVENTS_MAX, feed};
 use crate::views::file::{self, Cursor, failed};
@@ -89,14 +90,23 @@ impl Views {
         let after = self.position;
         let batch = self
             .readers
-            .read(|log| log.read_all(after, BATCH_EVENTS_MAX))
+            .read(|log| log.read_raw(after, BATCH_EVENTS_MAX))
             .map_err(ViewError::Log)?;
-        let Some(last) = batch.last().map(|it| it.position) else { return Ok(0) };
-        for recorded in &batch {
-            self.folds.apply(Some(&self.file), recorded)?;
+        let (mut last, mut memberships) = (after, Vec::new());
+        batch.each(Keep::ForFolding, |recorded| {
+            let recorded = recorded.map_err(ViewError::Log)?;
+            last = recorded.position;
+            self.folds.apply(Some(&self.file), &recorded)?;
+            if matches!(recorded.envelope.event, Event::Province(_)) {
+                memberships.push(recorded);
+            }
+            Ok(())
+        })?;
+        if batch.is_empty() {
+            return Ok(0);
         }
         self.commit(last)?;
-        self.tell_membership(&batch);
+        self.tell_membership(&memberships);
         Ok(batch.len())
     }
 
@@ -116,11 +126,9 @@ impl Views {
         Ok(())
     }
 
-    fn tell_membership(&self, batch: &[Recorded]) {
-        for recorded in batch {
-            if recorded.position > self.membership_position
-                && matches!(recorded.envelope.event, Event::Province(_))
-            {
+    fn tell_membership(&self, memberships: &[Recorded]) {
+        for recorded in memberships {
+            if recorded.position > self.membership_position {
                 self.membership.apply(recorded);
             }
         }

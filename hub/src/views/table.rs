@@ -179,9 +179,14 @@ impl<R: Row> Table<R> {
     /// All rows' sum and count. Only with nothing behind.
     pub(crate) fn sum(&self) -> RowSum {
         let mut sum = RowSum::default();
+        let (mut key_bytes, mut row_bytes) = (Vec::new(), Vec::new());
         for (key, slot) in &self.slots {
             if let Some(row) = &slot.row {
-                sum.add(&bytes_of(key), &bytes_of(row));
+                key_bytes.clear();
+                key.put(&mut key_bytes);
+                row_bytes.clear();
+                row.put(&mut row_bytes);
+                sum.add(&key_bytes, &row_bytes);
             }
         }
         sum
