@@ -1,13 +1,14 @@
 //! What a long log costs: reading, folding, verifying, keeping, opening, and appending at its end.
 //!
-//! `cargo bench -p tests --bench replay [-- --events 300000 | --large]`; `--large` is ten million.
+//! `cargo bench -p tests --bench replay [-- --events 300000 | --large] [--ends]`; `--large` is ten million.
+//! `--ends` only appends and opens, with reports whose signatures nobody made: ten million take an hour.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use events::proof::signature::{self, Purpose};
 use hub::audit::replay::replay;
-use hub::audit::verify::{Against, Report, Times, verify_timed};
+use hub::audit::verify::{Against, Report, pace, verify};
 use hub::log::EventLog as _;
 use hub::log::sqlite::SqliteLog;
 use hub::views::runner;
@@ -69,7 +70,8 @@ fn main() {
     let long = measure::folder(env!("CARGO_TARGET_TMPDIR"));
     let short = measure::folder(env!("CARGO_TARGET_TMPDIR"));
     let begun = Instant::now();
-    let mut made = make(long.path(), events, true);
+    let only_ends = measure::is_told("--ends");
+    let mut made = make(long.path(), events, !only_ends);
     shown::say(&format!(
         "made a log of {} events in {:.0} s",
         shown::count(made.events as f64),
@@ -78,8 +80,12 @@ fn main() {
     let p9 = append_rates(&mut made, short.path());
     drop(made);
     let mut found = vec![(P9, p9)];
-    found.extend(read_rates(long.path()));
-    found.extend(verify_rates(short.path()));
+    if only_ends {
+        rebuild(long.path());
+    } else {
+        found.extend(read_rates(long.path()));
+        found.extend(verify_rates(short.path()));
+    }
     found.extend(sizes(long.path()));
     found.extend(open_in_a_new_process(long.path()));
     found.sort_by_key(|it| it.0.name);
@@ -166,14 +172,7 @@ fn read_rates(folder: &Path) -> Vec<(Target, f64)> {
             assert_eq!(replayed.events, raw.events);
         })
     });
-    let (_, opener) = vault(folder);
-    let rebuilt = middle(|| {
-        timed(raw.events, || {
-            let views = folder.join("views.db");
-            runner::rebuild(&views, &readers, Some(opener.clone()), &mut |_, _| {})
-                .expect("the views are rebuilt");
-        })
-    });
+    let rebuilt = middle(|| timed(raw.events, || rebuild(folder)));
     let row = |what: &str, it: &Scan| {
         vec![
             what.to_owned(),
@@ -196,40 +195,49 @@ fn read_rates(folder: &Path) -> Vec<(Target, f64)> {
     vec![(P4, ratio(&replayed)), (P5, ratio(&rebuilt))]
 }
 
-/// Every word of a province must be signed, so the walk is measured on a signed log. Two threads walk:
-/// what counts is the one that was busy longer, without signatures and without SQLite's look at its file.
+fn rebuild(folder: &Path) {
+    let (_, opener) = vault(folder);
+    let readers = SqliteLog::readers(log_path(folder));
+    runner::rebuild(&folder.join("views.db"), &readers, Some(opener), &mut |_, _| {})
+        .expect("the views are rebuilt");
+}
+
+/// Every word of a province must be signed, so the walk is measured on a signed log: with signatures, and
+/// with them and SQLite's look at its file taken off. Two threads walk.
 fn verify_rates(folder: &Path) -> Vec<(Target, f64)> {
     let signed = folder.join("signed");
     std::fs::create_dir(&signed).expect("the folder can be written");
     drop(make(&signed, EVENTS_SIGNED, true));
     let hashed = middle(|| scan::hash(&log_path(&signed), ORIGIN));
-    let (mut took, mut walking) = (Duration::MAX, Duration::MAX);
+    let walked = middle(|| {
+        let took = pace(&log_path(&signed)).expect("the log is good");
+        Scan { events: hashed.events, took, ..Scan::default() }
+    });
+    let mut took = Duration::MAX;
     let mut report = Report::default();
     for _ in 0..ROUNDS {
         let begun = Instant::now();
-        let mut times = Times::default();
-        let path = log_path(&signed);
-        let found = verify_timed(&path, Against::default(), &mut |_, _| {}, &mut times);
+        let found = verify(&log_path(&signed), Against::default(), &mut |_, _| {});
         report = found.expect("the log can be read");
         assert!(report.is_clean(), "{:?}", report.damage);
         took = took.min(begun.elapsed());
-        walking = walking.min(times.chain.max(times.words));
     }
     let each = one_signature();
-    let verified = report.events as f64 / walking.as_secs_f64();
+    let row = |what: &str, a_second: f64, cost: Option<f64>| {
+        let cost = cost.map_or(String::new(), |it| format!("{it:.2}"));
+        vec![what.to_owned(), shown::count(a_second), cost]
+    };
+    let whole = report.events as f64 / took.as_secs_f64();
     shown::table(
-        &["verifying, two threads", "a second"],
+        &["verifying, two threads", "a second", "processor µs each"],
         &[
-            vec!["hash scan: events".into(), shown::count(hashed.rate())],
-            vec!["verify, signatures taken off: events".into(), shown::count(verified)],
-            vec![
-                "verify, whole: events".into(),
-                shown::count(report.events as f64 / took.as_secs_f64()),
-            ],
-            vec!["one province's signature alone".into(), shown::count(1.0 / each.as_secs_f64())],
+            row("hash scan, one thread: events", hashed.rate(), Some(hashed.cost_us)),
+            row("verify, signatures taken off: events", walked.rate(), Some(walked.cost_us)),
+            row("verify, whole: events", whole, None),
+            row("one province's signature alone", 1.0 / each.as_secs_f64(), None),
         ],
     );
-    vec![(P6, verified / hashed.rate())]
+    vec![(P6, walked.rate() / hashed.rate())]
 }
 
 /// How long it takes to check one province's signature over a report of usual length.

@@ -10,3 +10,4 @@ pub mod replay;
 mod specimen;
 pub mod verify;
 mod walk;
+mod words;

@@ -2,7 +2,7 @@
 //!
 //! It never repairs, and it never panics on any file: every byte is foreign until it is proven.
 
-mod relay;
+pub(in crate::audit) mod relay;
 mod rows;
 
 use std::collections::HashMap;
@@ -103,39 +103,16 @@ impl Against<'_> {
     }
 }
 
-/// What a walk was busy with, without what it waited for.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Times {
-    /// The first thread: reading rows and following the chain.
-    pub chain: Duration,
-    /// The second: columns and words, without signatures.
-    pub words: Duration,
-    /// The second: signatures.
-    pub signatures: Duration,
-    /// Afterwards: the senders' keys, and SQLite's own look at its file.
-    pub file: Duration,
-}
-
 /// Walks the log at `path`. `progress` is told now and then how many of how many events are done.
 pub fn verify(
     path: &Path,
     against: Against<'_>,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Report, VerifyError> {
-    verify_timed(path, against, progress, &mut Times::default())
-}
-
-/// The same, and what it was busy with.
-pub fn verify_timed(
-    path: &Path,
-    against: Against<'_>,
-    progress: &mut dyn FnMut(u64, u64),
-    times: &mut Times,
-) -> Result<Report, VerifyError> {
     let mut walk = against.walk()?;
     let mut report = Report::default();
     let damage = match reader_connection(path) {
-        Ok(connection) => examine(&connection, &mut walk, &mut report, progress, times),
+        Ok(connection) => examine(&connection, &mut walk, &mut report, progress),
         Err(error) => Err(file_damage(path, error)?),
     };
     report.events = walk.position();
@@ -145,6 +122,22 @@ pub fn verify_timed(
     report.checkpoints = walk.words.checkpoints;
     report.damage = damage.err();
     Ok(report)
+}
+
+/// How long the walk along a good log takes, with signatures and SQLite's look at its file taken off. For
+/// measuring only: it is no verdict, and gives none.
+pub fn pace(path: &Path) -> Result<Duration, VerifyError> {
+    let mut walk = Against::default().walk()?;
+    walk.words.without_signatures();
+    let failed = |source: Box<dyn std::error::Error + Send + Sync>| VerifyError::Open {
+        path: path.to_owned(),
+        source,
+    };
+    let begun = Instant::now();
+    let connection = reader_connection(path).map_err(|it| failed(Box::new(it)))?;
+    let walked = follow(&connection, &mut walk, &mut String::new(), &mut |_, _| {});
+    walked.map_err(|it| failed(it.what.into()))?;
+    Ok(begun.elapsed())
 }
 
 /// A file that does not open is damaged, unless it is merely not there or not ours to read.
@@ -172,23 +165,9 @@ fn examine(
     walk: &mut Walk,
     report: &mut Report,
     progress: &mut dyn FnMut(u64, u64),
-    times: &mut Times,
 ) -> Result<(), Damage> {
-    let structure = |it: rusqlite::Error| Damage {
-        position: None,
-        what: format!("the file's structure is damaged: {it}"),
-    };
-    report.origin = crate::log::sqlite::origin(connection).map_err(structure)?;
-    let origin = report.origin.clone();
     let number = |sql| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
-    let count = number("SELECT coalesce(max(position), 0) FROM event").map_err(structure)?;
-    let streams = number("SELECT count(*) FROM stream NOT INDEXED").map_err(structure)?;
-    let bounds = Bounds { count: count.unsigned_abs(), streams };
-    let Walk { chain, words } = walk;
-    relay::walk(&origin, words, times, |relay| {
-        follow_events(connection, &origin, &bounds, chain, relay, progress)
-    })?;
-    let walked = Instant::now();
+    let streams = follow(connection, walk, &mut report.origin, progress)?;
     let what = |what: String| Err(Damage { position: None, what });
     // SQLite takes a rowid's own check for granted.
     let named = number("SELECT count(*) = 1 AND min(one) = 1 FROM meta").map_err(structure)?;
@@ -207,15 +186,37 @@ fn examine(
     if gapless.map_err(structure)? == Some(false) || epochs.unsigned_abs() < walk.chain.epoch() {
         return what("the epochs have a gap".to_owned());
     }
-    report.sender_keys = rows::sender_keys(connection, &origin)?;
+    report.sender_keys = rows::sender_keys(connection, &report.origin)?;
     let verdict: String = connection
         .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
         .map_err(structure)?;
     if verdict != "ok" {
         return what(format!("the file's structure is damaged: {verdict}"));
     }
-    times.file = walked.elapsed();
     Ok(())
+}
+
+fn structure(it: rusqlite::Error) -> Damage {
+    Damage { position: None, what: format!("the file's structure is damaged: {it}") }
+}
+
+/// Walks every row; how many stories have a name.
+fn follow(
+    connection: &Connection,
+    walk: &mut Walk,
+    origin: &mut String,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<i64, Damage> {
+    *origin = crate::log::sqlite::origin(connection).map_err(structure)?;
+    let number = |sql| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+    let count = number("SELECT coalesce(max(position), 0) FROM event").map_err(structure)?;
+    let streams = number("SELECT count(*) FROM stream NOT INDEXED").map_err(structure)?;
+    let bounds = Bounds { count: count.unsigned_abs(), streams };
+    let Walk { chain, words } = walk;
+    relay::walk(origin, words, |relay| {
+        follow_events(connection, origin, &bounds, chain, relay, progress)
+    })?;
+    Ok(streams)
 }
 
 struct Bounds {
@@ -229,7 +230,7 @@ fn follow_events(
     origin: &str,
     bounds: &Bounds,
     chain: &mut Chain,
-    relay: &mut Relay,
+    relay: &mut Relay<'_>,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<(), (u64, String)> {
     let sql =
