@@ -72,6 +72,7 @@ pub(crate) fn narrow(filter: &CaseFilter) -> (String, Vec<Value>) {
         ("category =", filter.category.map(|it| text(it.code()))),
         ("channel =", filter.channel.map(|it| text(it.code()))),
         ("client =", filter.client.as_deref().map(text)),
+        ("open = 1 AND due >=", filter.due_from.map(day)),
         ("open = 1 AND due <", filter.due_before.map(day)),
     ];
     let (mut conditions, mut values) = (String::new(), Vec::new());

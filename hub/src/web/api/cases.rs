@@ -48,6 +48,7 @@ impl Asked {
             client: own.or_else(|| self.client.clone()),
             open: self.open,
             overdue: self.overdue,
+            due_from: None,
             due_before: word(self.due_before.as_deref(), "due_before", |it| it.parse().ok())?,
         })
     }

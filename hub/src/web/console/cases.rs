@@ -36,8 +36,10 @@ words! { CasesWords:
     channel: "渠道", "channel";
     only: "范围", "which";
     open: "在途", "open";
+    in_time: "在途未超期", "open, not overdue";
     overdue: "超期", "overdue";
     ended: "已结束", "ended";
+    due_from: "此日起到期", "due from";
     due_before: "此日前到期", "due before";
     order: "顺序", "order";
     oldest: "最早提交在前", "oldest first";
@@ -74,6 +76,7 @@ pub(super) struct Asked {
     category: String,
     channel: String,
     only: String,
+    due_from: String,
     due_before: String,
     order: String,
     after: String,
@@ -92,6 +95,7 @@ impl Asked {
         let (open, overdue) = match self.only.as_str() {
             "" => (None, None),
             "open" => (Some(true), None),
+            "in-time" => (Some(true), Some(false)),
             "overdue" => (Some(true), Some(true)),
             "ended" => (Some(false), None),
             _ => return Err(Problem::new("bad-parameter").detail("only")),
@@ -105,6 +109,7 @@ impl Asked {
             client: None,
             open,
             overdue,
+            due_from: word(&self.due_from, "due_from", |it| it.parse().ok())?,
             due_before: word(&self.due_before, "due_before", |it| it.parse().ok())?,
         })
     }
@@ -118,7 +123,7 @@ impl Asked {
     }
 
     /// Every filter by its name.
-    fn pairs(&self) -> [(&'static str, &String); 8] {
+    fn pairs(&self) -> [(&'static str, &String); 9] {
         [
             ("province", &self.province),
             ("stage", &self.stage),
@@ -126,6 +131,7 @@ impl Asked {
             ("category", &self.category),
             ("channel", &self.channel),
             ("only", &self.only),
+            ("due_from", &self.due_from),
             ("due_before", &self.due_before),
             ("order", &self.order),
         ]
@@ -167,6 +173,7 @@ struct Cases {
     shell: Shell,
     words: &'static CasesWords,
     selects: Vec<(&'static str, &'static str, Vec<Choice>)>,
+    due_from: String,
     due_before: String,
     rows: Vec<Row>,
     next: Option<String>,
@@ -233,6 +240,7 @@ async fn page(rooms: &Rooms, visitor: &Visitor, given: Given) -> Result<Cases, P
             .collect(),
         may_keep: visitor.account().is_ok(),
         name_max: SAVED_NAME_CHARACTERS_MAX,
+        due_from: asked.due_from,
         due_before: asked.due_before,
     })
 }
@@ -272,8 +280,13 @@ fn selects(asked: &Asked, visitor: &Visitor) -> Vec<(&'static str, &'static str,
     let channels = Channel::ALL
         .iter()
         .map(|it| choice(&asked.channel, it.code().into(), pick(it.zh(), it.code())));
-    let only = [("open", words.open), ("overdue", words.overdue), ("ended", words.ended)]
-        .map(|it| choice(&asked.only, it.0.into(), it.1.into()));
+    let only = [
+        ("open", words.open),
+        ("in-time", words.in_time),
+        ("overdue", words.overdue),
+        ("ended", words.ended),
+    ]
+    .map(|it| choice(&asked.only, it.0.into(), it.1.into()));
     let present = if asked.order.is_empty() { "oldest" } else { &asked.order };
     let orders = [("oldest", words.oldest), ("newest", words.newest)]
         .map(|it| choice(present, it.0.into(), it.1.into()));

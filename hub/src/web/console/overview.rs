@@ -4,6 +4,7 @@ use askama::Template;
 use axum::extract::{Extension, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use events::vocabulary::AlertKind;
+use jiff::civil::Date;
 
 use super::shell::{Shell, shanghai, told};
 use super::tiles::{self, Drawn, Tile, grouped};
@@ -20,6 +21,8 @@ use crate::words::{Language, alert};
 const ALERTS_LOOKED_AT: usize = 200;
 /// How many lines the overview shows.
 const LINES_MAX: usize = 8;
+/// What is due soon, as the list of cases is asked for it.
+const IN_TIME_UNTIL: &str = "?only=in-time&due_from={from}&due_before={until}";
 
 words! { OverviewWords:
     title: "总览", "Overview";
@@ -56,6 +59,8 @@ struct Figure {
     label: &'static str,
     value: String,
     more: String,
+    /// The cases behind it; nothing for whoever sees no list of cases.
+    link: Option<String>,
 }
 
 struct Line {
@@ -113,25 +118,43 @@ async fn overview(rooms: &Rooms, visitor: &Visitor, wall: bool) -> Result<Overvi
         })
         .collect();
     let shell = Shell::of(rooms, visitor).await?;
+    let leads = visitor.is() != May::GUEST && !wall;
     let theme = if wall { "dark" } else { shell.theme };
     Ok(Overview {
         shell: Shell { wall, theme, ..shell },
         words,
-        figures: figures(&table, &drawn, words),
-        tiles: tiles::grid(&drawn, language, visitor.is() != May::GUEST && !wall),
+        figures: figures(&table, &drawn, words, leads.then(|| soon(rooms))),
+        tiles: tiles::grid(&drawn, language, leads),
         lines: lines(rooms, seen, words, language).await?,
     })
 }
 
-fn figures(table: &[Province], drawn: &[Drawn<'_>], words: &OverviewWords) -> Vec<Figure> {
+/// Today, and the first day that is no longer soon.
+fn soon(rooms: &Rooms) -> [Date; 2] {
+    let today = rooms.clock.today();
+    let last = rooms.registrar.rules().calendar.due(today, 1).day;
+    [today, last.tomorrow().unwrap_or(last)]
+}
+
+/// Each figure and, where `leads` says which days are soon, the way to the cases behind it.
+fn figures(
+    table: &[Province],
+    drawn: &[Drawn<'_>],
+    words: &OverviewWords,
+    leads: Option<[Date; 2]>,
+) -> Vec<Figure> {
     let sum = |of: fn(&Province) -> u64| table.iter().map(of).sum::<u64>();
     let press = |of: fn(&Pressure) -> u64| drawn.iter().map(|it| of(&it.pressure)).sum::<u64>();
     let (approved, denied) = (sum(|it| it.completed_approved), sum(|it| it.completed_denied));
-    let figure = |kind, label, value, more: &str| Figure {
+    let figure = |kind, label, value, more: &str, asks: &str| Figure {
         kind,
         label,
         value: grouped(value),
         more: more.to_owned(),
+        link: leads.map(|[from, until]| {
+            let asks = asks.replace("{from}", &from.to_string());
+            format!("/cases{}", asks.replace("{until}", &until.to_string()))
+        }),
     };
     let some = |value: u64, kind| if value > 0 { kind } else { "" };
     let (soon, overdue) = (press(|it| it.soon), press(|it| it.overdue));
@@ -143,12 +166,18 @@ fn figures(table: &[Province], drawn: &[Drawn<'_>], words: &OverviewWords) -> Ve
         grouped(denied)
     );
     vec![
-        figure("", words.received, sum(|it| it.received), words.received_more),
-        figure("", words.open, press(|it| it.open), words.open_more),
-        figure(some(soon, "soon"), words.soon, soon, words.soon_more),
-        figure(some(overdue, "late"), words.overdue, overdue, words.overdue_more),
-        figure("good", words.completed, approved + denied, &outcomes),
-        figure("", words.waiting, sum(|it| it.waiting_delivery), words.waiting_more),
+        figure("", words.received, sum(|it| it.received), words.received_more, ""),
+        figure("", words.open, press(|it| it.open), words.open_more, "?only=open"),
+        figure(some(soon, "soon"), words.soon, soon, words.soon_more, IN_TIME_UNTIL),
+        figure(some(overdue, "late"), words.overdue, overdue, words.overdue_more, "?only=overdue"),
+        figure("good", words.completed, approved + denied, &outcomes, "?stage=completed"),
+        figure(
+            "",
+            words.waiting,
+            sum(|it| it.waiting_delivery),
+            words.waiting_more,
+            "?stage=submitted",
+        ),
     ]
 }
 
