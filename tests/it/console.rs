@@ -373,7 +373,7 @@ async fn every_figure_of_the_overview_leads_to_as_many_cases() {
         let overview = browser.get("/").await.text().await.unwrap();
         let (mut rest, _) = between(&overview, "<dl class=\"figures\">", "</dl>").unwrap();
         let mut figures = 0;
-        while let Some((link, after)) = between(rest, "<dd class=\"value\"><a href=\"", "\">") {
+        while let Some((link, after)) = between(rest, "<a href=\"", "\">") {
             let (figure, after) = after.split_once('<').unwrap();
             let path = link.replace("&#38;", "&").replace("&amp;", "&");
             let list = browser.get(&path).await.text().await.unwrap();

@@ -9,6 +9,7 @@ use crate::views::acts::{GroupKey, GroupState};
 use crate::views::alerts::AlertKey;
 use crate::views::deeds::DeedRow;
 use crate::views::due_days::Running;
+use crate::views::flow::FlowRow;
 use crate::views::lookup::Indexed;
 use crate::views::messages::MessageRow;
 use crate::views::outbox::Asked;
@@ -20,8 +21,8 @@ use crate::views::rows::{AlertRow, FeedbackRow, LapseRow};
 use crate::views::status::{Change, StatusRow};
 use crate::views::table::{Behind, Row, RowSum, Scanned, Table, scan, schema};
 use crate::views::{
-    acts, alerts, deeds, due_days, feedback, journey, lapses, lookup, messages, outbox, parked,
-    provinces, redrives,
+    acts, alerts, deeds, due_days, feedback, flow, journey, lapses, lookup, messages, outbox,
+    parked, provinces, redrives,
 };
 
 /// The rows of all views.
@@ -40,6 +41,7 @@ pub struct Folds {
     parked: Table<ParkedRow>,
     redrives: Table<RedriveRow>,
     deeds: Table<DeedRow>,
+    flow: Table<FlowRow>,
     opener: Option<Opener>,
 }
 
@@ -72,6 +74,7 @@ pub(crate) fn kinds() -> Vec<Kind> {
         kind::<ParkedRow>(),
         kind::<RedriveRow>(),
         kind::<DeedRow>(),
+        kind::<FlowRow>(),
     ]
 }
 
@@ -105,6 +108,7 @@ impl Folds {
                 lapses::apply(&mut self.lapses, behind, &change);
                 alerts::apply(&mut self.alerts, behind, &change)?;
                 provinces::apply(&mut self.provinces, behind, &change)?;
+                flow::apply(&mut self.flow, behind, &change)?;
                 feedback::apply(&mut self.feedback, behind, &change);
                 Ok(())
             }
@@ -134,6 +138,7 @@ impl Folds {
         self.parked.flush(file)?;
         self.redrives.flush(file)?;
         self.deeds.flush(file)?;
+        self.flow.flush(file)?;
         self.lookup.flush(file)
     }
 
@@ -154,7 +159,7 @@ impl Folds {
         std::iter::once(status).chain(others).collect()
     }
 
-    fn other_sums(&self) -> [(&'static str, RowSum); 11] {
+    fn other_sums(&self) -> [(&'static str, RowSum); 12] {
         [
             (Asked::NAME, self.outbox.sum()),
             (Running::NAME, self.due_days.sum()),
@@ -167,6 +172,7 @@ impl Folds {
             (ParkedRow::NAME, self.parked.sum()),
             (RedriveRow::NAME, self.redrives.sum()),
             (DeedRow::NAME, self.deeds.sum()),
+            (FlowRow::NAME, self.flow.sum()),
         ]
     }
 
@@ -185,6 +191,7 @@ impl Folds {
             ParkedRow::NAME => scan::<ParkedRow>(file),
             RedriveRow::NAME => scan::<RedriveRow>(file),
             DeedRow::NAME => scan::<DeedRow>(file),
+            FlowRow::NAME => scan::<FlowRow>(file),
             _ => Ok(Scanned { sum: RowSum::default(), wrong_columns: None }),
         }
     }
@@ -204,6 +211,7 @@ impl Folds {
             ParkedRow::NAME => self.parked.rows(),
             RedriveRow::NAME => self.redrives.rows(),
             DeedRow::NAME => self.deeds.rows(),
+            FlowRow::NAME => self.flow.rows(),
             _ => std::collections::BTreeMap::new(),
         }
     }
@@ -217,6 +225,7 @@ pub(crate) fn key_text(view: &str, key: &[u8]) -> String {
         AlertRow::NAME => cell_of::<AlertKey>(key).map(|it| format!("{}/{}", it.0, it.1)),
         GroupState::NAME => cell_of::<GroupKey>(key).map(|it| format!("{}/{:02}", it.0, it.1)),
         MessageRow::NAME | RedriveRow::NAME => cell_of::<uuid::Uuid>(key).map(|it| it.to_string()),
+        FlowRow::NAME => cell_of::<(ProvinceCode, u32)>(key).map(|it| format!("{}/{}", it.0, it.1)),
         DeedRow::NAME => cell_of::<Position>(key).map(|it| it.to_string()),
         _ => cell_of::<CaseId>(key).map(|it| it.to_string()),
     }

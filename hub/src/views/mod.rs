@@ -15,6 +15,7 @@ pub(crate) mod due_days;
 pub(crate) mod feed;
 pub(crate) mod feedback;
 pub(crate) mod file;
+pub mod flow;
 pub mod folds;
 pub(crate) mod journey;
 pub(crate) mod keys;

@@ -213,19 +213,7 @@ fn count_held(
 
 impl Tally {
     fn add_hours(&mut self, change: &Change<'_>) {
-        let spent = change.recorded.recorded_at.duration_since(change.after.row.submitted_at);
-        let hours = spent.as_hours().clamp(0, HOURS_MAX);
-        *self.hours.entry(hours as u32).or_default() += 1;
-    }
-
-    /// The middle of the hour in which the middle case ended.
-    fn median_hours(&self) -> Option<f64> {
-        let count: u64 = self.hours.values().sum();
-        let mut seen = 0;
-        self.hours.iter().find_map(|(hour, cases)| {
-            seen += cases;
-            (seen * 2 >= count && count > 0).then(|| f64::from(*hour) + 0.5)
-        })
+        *self.hours.entry(whole_hours(change)).or_default() += 1;
     }
 
     /// The row as it is shown.
@@ -250,12 +238,28 @@ impl Tally {
             reported_late: self.reported_late,
             overdue: self.overdue,
             conflicts: self.conflicts,
-            median_hours: self.median_hours(),
+            median_hours: median(&self.hours),
             top_reasons: reasons,
             last_heard_at: self.last_heard_at,
             blame,
         }
     }
+}
+
+/// Whole hours from the submission to what has just been recorded.
+pub(crate) fn whole_hours(change: &Change<'_>) -> u32 {
+    let spent = change.recorded.recorded_at.duration_since(change.after.row.submitted_at);
+    spent.as_hours().clamp(0, HOURS_MAX) as u32
+}
+
+/// The middle of the hour in which the middle case ended; none of nothing.
+pub(crate) fn median(hours: &BTreeMap<u32, u64>) -> Option<f64> {
+    let count: u64 = hours.values().sum();
+    let mut seen = 0;
+    hours.iter().find_map(|(hour, cases)| {
+        seen += cases;
+        (seen * 2 >= count && count > 0).then(|| f64::from(*hour) + 0.5)
+    })
 }
 
 struct_cells!(Tally {

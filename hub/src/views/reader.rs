@@ -58,7 +58,7 @@ pub struct CaseFilter {
     pub client: Option<String>,
     pub open: Option<bool>,
     pub overdue: Option<bool>,
-    /// Open and due on this day or later.
+    /// Open, and due on this day or later.
     pub due_from: Option<Date>,
     pub due_before: Option<Date>,
 }

@@ -223,7 +223,7 @@ pub(crate) fn day_number(day: Date) -> i64 {
 impl Row for StatusRow {
     type Key = CaseId;
     const NAME: &'static str = "status";
-    const REVISION: u32 = 1;
+    const REVISION: u32 = 2;
     const COLUMNS: &'static [&'static str] = &[
         "position INTEGER NOT NULL",
         "number TEXT NOT NULL",
@@ -245,6 +245,9 @@ impl Row for StatusRow {
         "(client, position)",
         "(position) WHERE open = 1",
         "(position) WHERE overdue = 1",
+        "(stage, position)",
+        // What presses is counted from this alone.
+        "(province, overdue, due) WHERE open = 1",
     ];
     fn columns(&self) -> Vec<Value> {
         let row = &self.row;

@@ -149,3 +149,23 @@ fn an_operator_sees_what_is_parked_and_what_conflicts() {
     assert_eq!(alerts(&stage, Some(AlertKind::ConflictingDecision), true).len(), 1);
     assert_eq!(of(&stage, 22).conflicts, 1);
 }
+
+#[test]
+fn what_came_and_what_ended_is_counted_in_the_hour_of_its_record() {
+    use crate::views::flow::{hour_of, median_hours};
+    let mut stage = Stage::new();
+    stage.on("2026-03-04");
+    stage.submitted(1, "2026-03-04").submitted(2, "2026-03-04");
+    stage.on("2026-03-05").given(1, accepted("2026-03-05", "2026-03-10"));
+    stage.on("2026-03-06").given(1, completed("2026-03-06"));
+    let flow = stage.then().flow_since(noon("2026-03-04")).unwrap();
+    let told: Vec<_> =
+        flow.iter().map(|it| (it.began(), it.received, it.completed, it.declined)).collect();
+    let began = |date: &str| flow[0].began() + (noon(date) - noon("2026-03-04"));
+    assert_eq!(told, [(began("2026-03-04"), 2, 0, 0), (began("2026-03-06"), 0, 1, 0)]);
+    assert_eq!(hour_of(noon("2026-03-04")), flow[0].hour);
+    assert!(flow.iter().all(|it| it.province() == Some(province(22))));
+    assert_eq!(median_hours(flow.iter()), Some(48.5), "two days, in the middle of its hour");
+    assert_eq!(median_hours(flow[..1].iter()), None);
+    assert_eq!(stage.then().flow_since(noon("2026-03-07")).unwrap(), []);
+}

@@ -9,6 +9,7 @@ mod audit;
 mod audit_words;
 mod case;
 mod cases;
+mod day;
 mod deeds;
 mod exports;
 mod find;

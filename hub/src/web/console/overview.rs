@@ -4,8 +4,10 @@ use askama::Template;
 use axum::extract::{Extension, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use events::vocabulary::AlertKind;
+use jiff::SignedDuration;
 use jiff::civil::Date;
 
+use super::day::{self, DayFlow, Today};
 use super::shell::{Shell, shanghai, told};
 use super::tiles::{self, Drawn, Tile, grouped};
 use super::words::words;
@@ -22,19 +24,26 @@ const ALERTS_LOOKED_AT: usize = 200;
 /// How many lines the overview shows.
 const LINES_MAX: usize = 8;
 /// What is due soon, as the list of cases is asked for it.
-const IN_TIME_UNTIL: &str = "?only=in-time&due_from={from}&due_before={until}";
+const IN_TIME_UNTIL: &str = "?only=in-time&due_from={today}&due_before={until}";
 
 words! { OverviewWords:
     title: "总览", "Overview";
-    received: "累计接收", "received";
-    received_more: "自开通以来", "since the start";
+    received: "今日接收", "received today";
+    total: "累计", "in all";
     open: "在途", "open";
     open_more: "尚未办结", "not yet ended";
     soon: "临期", "due soon";
     soon_more: "今日或下一工作日到期", "due today or the next working day";
     overdue: "超期", "overdue";
     overdue_more: "在途且已过期限", "open and past a due day";
-    completed: "累计办结", "completed";
+    completed: "今日办结", "completed today";
+    median: "中位时长", "median";
+    hour: "小时", "h";
+    flow: "近 24 小时收办", "The last 24 hours";
+    flow_in: "接收", "received";
+    flow_out: "办结或不予受理", "completed or declined";
+    flow_table: "逐小时数据", "hour by hour";
+    at: "时", "hour";
     completed_more: "通过", "approved";
     denied: "不予通过", "denied";
     waiting: "待签收", "not signed for";
@@ -61,6 +70,8 @@ struct Figure {
     more: String,
     /// The cases behind it; nothing for whoever sees no list of cases.
     link: Option<String>,
+    /// What of today is a figure has been counted since the start too.
+    total: Option<String>,
 }
 
 struct Line {
@@ -79,6 +90,7 @@ struct Overview {
     figures: Vec<Figure>,
     tiles: Vec<Tile>,
     lines: Vec<Line>,
+    flow: DayFlow,
 }
 
 pub(super) async fn show(
@@ -106,6 +118,10 @@ async fn overview(rooms: &Rooms, visitor: &Visitor, wall: bool) -> Result<Overvi
     table.retain(|it| seen.shows(Some(it.code)));
     let pressures = super::provinces::pressures(rooms).await?;
     let now = rooms.clock.now();
+    let since = now - SignedDuration::from_hours(i64::from(day::HOURS));
+    let mut flow = rooms.aside(move |views| views.flow_since(since)).await?;
+    flow.retain(|it| seen.shows(it.province()));
+    let today = day::today(&flow, rooms.clock.today());
     let drawn: Vec<Drawn<'_>> = table
         .iter()
         .map(|it| Drawn {
@@ -123,25 +139,27 @@ async fn overview(rooms: &Rooms, visitor: &Visitor, wall: bool) -> Result<Overvi
     Ok(Overview {
         shell: Shell { wall, theme, ..shell },
         words,
-        figures: figures(&table, &drawn, words, leads.then(|| soon(rooms))),
+        figures: figures(&table, &drawn, &today, words, leads.then(|| soon_days(rooms))),
         tiles: tiles::grid(&drawn, language, leads),
         lines: lines(rooms, seen, words, language).await?,
+        flow: day::draw(&flow, now),
     })
 }
 
 /// Today, and the first day that is no longer soon.
-fn soon(rooms: &Rooms) -> [Date; 2] {
+fn soon_days(rooms: &Rooms) -> (Date, Date) {
     let today = rooms.clock.today();
-    let last = rooms.registrar.rules().calendar.due(today, 1).day;
-    [today, last.tomorrow().unwrap_or(last)]
+    let soon = rooms.registrar.rules().calendar.due(today, 1).day;
+    (today, soon.tomorrow().unwrap_or(soon))
 }
 
 /// Each figure and, where `leads` says which days are soon, the way to the cases behind it.
 fn figures(
     table: &[Province],
     drawn: &[Drawn<'_>],
+    today: &Today,
     words: &OverviewWords,
-    leads: Option<[Date; 2]>,
+    leads: Option<(Date, Date)>,
 ) -> Vec<Figure> {
     let sum = |of: fn(&Province) -> u64| table.iter().map(of).sum::<u64>();
     let press = |of: fn(&Pressure) -> u64| drawn.iter().map(|it| of(&it.pressure)).sum::<u64>();
@@ -151,26 +169,35 @@ fn figures(
         label,
         value: grouped(value),
         more: more.to_owned(),
-        link: leads.map(|[from, until]| {
-            let asks = asks.replace("{from}", &from.to_string());
+        link: leads.map(|(today, until)| {
+            let asks = asks.replace("{today}", &today.to_string());
             format!("/cases{}", asks.replace("{until}", &until.to_string()))
         }),
+        total: None,
     };
+    let of_today =
+        |it: Figure, today: u64| Figure { total: Some(it.value), value: grouped(today), ..it };
     let some = |value: u64, kind| if value > 0 { kind } else { "" };
     let (soon, overdue) = (press(|it| it.soon), press(|it| it.overdue));
+    let median = today.median_hours.map_or_else(|| "–".to_owned(), |it| format!("{it:.1}"));
     let outcomes = format!(
-        "{} {} · {} {}",
+        "{} {} · {} {} · {} {median} {}",
         words.completed_more,
         grouped(approved),
         words.denied,
-        grouped(denied)
+        grouped(denied),
+        words.median,
+        words.hour,
     );
     vec![
-        figure("", words.received, sum(|it| it.received), words.received_more, ""),
+        of_today(figure("", words.received, sum(|it| it.received), "", ""), today.received),
         figure("", words.open, press(|it| it.open), words.open_more, "?only=open"),
         figure(some(soon, "soon"), words.soon, soon, words.soon_more, IN_TIME_UNTIL),
         figure(some(overdue, "late"), words.overdue, overdue, words.overdue_more, "?only=overdue"),
-        figure("good", words.completed, approved + denied, &outcomes, "?stage=completed"),
+        of_today(
+            figure("good", words.completed, approved + denied, &outcomes, "?stage=completed"),
+            today.completed,
+        ),
         figure(
             "",
             words.waiting,

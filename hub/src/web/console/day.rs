@@ -1,0 +1,125 @@
+//! The last 24 hours, drawn on the server: what came in and what ended, hour by hour. Today's figures beside it.
+
+use std::collections::BTreeMap;
+
+use hub_core::calendar::shanghai_date;
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use super::trend::Bar;
+use crate::views::flow::{FlowRow, hour_of, median_hours};
+
+/// The drawing's size, in its own units.
+const WIDTH: u64 = 720;
+const HEIGHT: u64 = 150;
+/// Room for the words below and above.
+const BELOW: u64 = 18;
+const ABOVE: u64 = 14;
+/// How many hours are drawn, the present one included.
+pub(super) const HOURS: u32 = 24;
+/// Every so many hours one is named.
+const LABEL_EVERY: u32 = 3;
+
+/// One hour's figures, as a table has them.
+pub(super) struct Hour {
+    /// `14:00`, Shanghai.
+    pub(super) name: String,
+    pub(super) came: u64,
+    pub(super) went: u64,
+}
+
+/// A chart, ready for `console/overview.html`.
+pub(super) struct DayFlow {
+    pub(super) width: u64,
+    pub(super) height: u64,
+    pub(super) base: u64,
+    pub(super) bars: Vec<Bar>,
+    pub(super) hours: Vec<Hour>,
+    pub(super) came: u64,
+    pub(super) went: u64,
+    /// The largest bar.
+    pub(super) most: u64,
+}
+
+/// Today's figures, of what was recorded today in Shanghai.
+pub(super) struct Today {
+    pub(super) received: u64,
+    pub(super) completed: u64,
+    /// Hours from submission to the recorded end, of today's middle case.
+    pub(super) median_hours: Option<f64>,
+}
+
+/// What of `rows` was recorded on `today`.
+pub(super) fn today(rows: &[FlowRow], today: Date) -> Today {
+    let rows = || rows.iter().filter(|it| shanghai_date(it.began()) == today);
+    Today {
+        received: rows().map(|it| it.received).sum(),
+        completed: rows().map(|it| it.completed).sum(),
+        median_hours: median_hours(rows()),
+    }
+}
+
+/// The hours up to the one that holds `now`; an hour that nothing happened in is drawn empty.
+pub(super) fn draw(rows: &[FlowRow], now: Timestamp) -> DayFlow {
+    let mut sums: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
+    for it in rows {
+        let sum = sums.entry(it.hour).or_default();
+        sum.0 += it.received;
+        sum.1 += it.completed + it.declined;
+    }
+    let last = hour_of(now);
+    let first = last.saturating_sub(HOURS - 1);
+    let seen: Vec<_> =
+        (first..=last).map(|it| (it, sums.get(&it).copied().unwrap_or_default())).collect();
+    let most = seen.iter().map(|it| it.1.0.max(it.1.1)).max().unwrap_or(0);
+    let base = HEIGHT - BELOW;
+    let tall = |value: u64| (value * (base - ABOVE)).checked_div(most).unwrap_or(0);
+    let step = WIDTH / u64::from(HOURS);
+    let width = step / 3;
+    let bars = (0u64..).zip(&seen).map(|(at, (hour, (came, went)))| Bar {
+        x: at * step + width / 2,
+        second_x: at * step + width / 2 + width,
+        width,
+        came_y: base - tall(*came),
+        came_height: tall(*came),
+        went_y: base - tall(*went),
+        went_height: tall(*went),
+        label: if clock(*hour).is_multiple_of(LABEL_EVERY) { name(*hour) } else { String::new() },
+        told: format!("{} +{came} −{went}", name(*hour)),
+    });
+    DayFlow {
+        width: WIDTH,
+        height: HEIGHT,
+        base,
+        bars: bars.collect(),
+        hours: seen
+            .iter()
+            .map(|it| Hour { name: name(it.0), came: it.1.0, went: it.1.1 })
+            .collect(),
+        came: seen.iter().map(|it| it.1.0).sum(),
+        went: seen.iter().map(|it| it.1.1).sum(),
+        most,
+    }
+}
+
+/// The hour on a clock in Shanghai, UTC+8 the whole year.
+fn clock(hour: u32) -> u32 {
+    (hour + 8) % 24
+}
+
+fn name(hour: u32) -> String {
+    format!("{:02}:00", clock(hour))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_without_events_is_drawn_with_all_its_hours() {
+        let flow = draw(&[], "2026-11-29T01:59:00Z".parse().unwrap());
+        assert_eq!((flow.hours.len(), flow.most, flow.came), (24, 0, 0));
+        assert_eq!((flow.hours[0].name.as_str(), flow.hours[23].name.as_str()), ("10:00", "09:00"));
+        assert!(flow.bars.iter().all(|it| it.came_height == 0 && it.second_x + it.width <= WIDTH));
+    }
+}
