@@ -179,16 +179,16 @@ fn figures(
         |it: Figure, today: u64| Figure { total: Some(it.value), value: grouped(today), ..it };
     let some = |value: u64, kind| if value > 0 { kind } else { "" };
     let (soon, overdue) = (press(|it| it.soon), press(|it| it.overdue));
-    let median = today.median_hours.map_or_else(|| "–".to_owned(), |it| format!("{it:.1}"));
-    let outcomes = format!(
-        "{} {} · {} {} · {} {median} {}",
+    let mut outcomes = format!(
+        "{} {} · {} {}",
         words.completed_more,
         grouped(approved),
         words.denied,
-        grouped(denied),
-        words.median,
-        words.hour,
+        grouped(denied)
     );
+    if let Some(hours) = today.median_hours {
+        outcomes = format!("{} {hours:.1} {} · {outcomes}", words.median, words.hour);
+    }
     vec![
         of_today(figure("", words.received, sum(|it| it.received), "", ""), today.received),
         figure("", words.open, press(|it| it.open), words.open_more, "?only=open"),

@@ -144,16 +144,25 @@ fn tile(
     let light = Light::of(it.province, it.away, &it.pressure);
     let pressure = &it.pressure;
     let judged = it.province.on_time + it.province.reported_late + it.province.overdue;
+    // An English word may be cut off at the edge of a small tile, its number never.
+    let told = |word: &str, number: String| match language {
+        Language::Chinese => format!("{word} {number}"),
+        Language::English => format!("{number} {word}"),
+    };
     let (kind, more) = match light {
         Light::NotConnected => ("off", String::new()),
-        Light::Silent => ("grave", format!("✕ {} {}", words.silent, pressure.silent)),
-        _ if pressure.overdue > 0 => ("late", format!("■ {} {}", words.overdue, pressure.overdue)),
-        _ if pressure.soon > 0 => ("soon", format!("▲ {} {}", words.soon, pressure.soon)),
+        Light::Silent => ("grave", format!("✕ {}", told(words.silent, grouped(pressure.silent)))),
+        _ if pressure.overdue > 0 => {
+            ("late", format!("■ {}", told(words.overdue, grouped(pressure.overdue))))
+        }
+        _ if pressure.soon > 0 => {
+            ("soon", format!("▲ {}", told(words.soon, grouped(pressure.soon))))
+        }
         Light::Paused | Light::Maintenance => ("soon", light.word(language).to_owned()),
         Light::Online if judged == 0 => ("good", words.quiet.to_owned()),
         Light::Online => {
             let share = it.province.on_time as f64 * 100.0 / judged as f64;
-            ("good", format!("{} {share:.1}%", words.on_time))
+            ("good", told(words.on_time, format!("{share:.1}%")))
         }
     };
     let connected = light != Light::NotConnected;
