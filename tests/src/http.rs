@@ -1,7 +1,7 @@
 //! A hub in one process behind its real accept loop: the log in memory, everything else as it is.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +15,8 @@ use hub::intake::desk::Desk;
 use hub::intake::schema::Schemas;
 use hub::listen::{self, ListenConfig};
 use hub::log::memory::MemoryLog;
-use hub::log::{EventLog as _, Readers};
+use hub::log::sqlite::SqliteLog;
+use hub::log::{EventLog, Readers};
 use hub::oidc::Provider;
 use hub::quarantine::{Quarantine, QuarantineConfig};
 use hub::registrar::Registrar;
@@ -30,6 +31,7 @@ use hub::views::runner::Views;
 use hub::wake::Wake;
 use hub::web::audit_desk::{AuditDesk, SignedHead, Verified};
 use hub::web::{self, Rooms, STREAMS_MAX};
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -92,9 +94,21 @@ fn callers() -> Callers {
     Callers::new(known.into()).unwrap()
 }
 
-fn vault(wrapping_key_path: PathBuf, keys_path: PathBuf) -> (Sealer, Opener) {
-    Vault::create_wrapping_key(&wrapping_key_path).unwrap();
-    Vault::open(VaultConfig { keys_path, wrapping_key_path, origin: ORIGIN.into() }).unwrap()
+fn vault(folder: &Path, origin: &str) -> (Sealer, Opener) {
+    let (wrapping_key_path, keys_path) = (folder.join("wrapping.key"), folder.join("keys.db"));
+    if !wrapping_key_path.exists() {
+        Vault::create_wrapping_key(&wrapping_key_path).unwrap();
+    }
+    Vault::open(VaultConfig { keys_path, wrapping_key_path, origin: origin.into() }).unwrap()
+}
+
+/// What a hub stands on.
+struct Ground {
+    folder: tempfile::TempDir,
+    log: Box<dyn EventLog>,
+    readers: Readers,
+    origin: &'static str,
+    clock: Clock,
 }
 
 /// The log lies in memory: whoever verifies it is told what a file would be told.
@@ -138,16 +152,35 @@ impl HttpHub {
     }
 
     async fn start_as(limits: ListenConfig, oidc: Option<Arc<Provider>>) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let clock = Clock::manual("2026-02-13T01:30:00Z".parse().unwrap());
         let log = MemoryLog::new(ORIGIN);
-        let (_epoch, readers) = (log.epoch(), log.readers());
+        let ground = Ground {
+            folder: tempfile::tempdir().unwrap(),
+            readers: log.readers(),
+            log: Box::new(log),
+            origin: ORIGIN,
+            clock: Clock::manual("2026-02-13T01:30:00Z".parse().unwrap()),
+        };
+        Self::start_on(ground, limits, oidc).await
+    }
+
+    /// On the log, the keys and the views that a benchmark has made in `folder`, as of `now`.
+    pub async fn start_in(folder: tempfile::TempDir, origin: &'static str, now: Timestamp) -> Self {
+        let path = folder.path().join("log.db");
+        let log = SqliteLog::open(&path, origin).unwrap();
+        let readers = SqliteLog::readers(&path);
+        let clock = Clock::manual(now);
+        let ground = Ground { folder, log: Box::new(log), readers, origin, clock };
+        Self::start_on(ground, ListenConfig::default(), None).await
+    }
+
+    async fn start_on(ground: Ground, limits: ListenConfig, oidc: Option<Arc<Provider>>) -> Self {
+        let Ground { folder, log, readers, origin, clock } = ground;
         let at = |name: &str| folder.path().join(name);
-        let (sealer, opener) = vault(at("wrapping.key"), at("keys.db"));
+        let (sealer, opener) = vault(folder.path(), origin);
         let (recorded, viewed) = (Wake::default(), Wake::default());
         let (registrar, _thread) = Registrar::start(
             RegistrarConfig::new(StartWith::shipped()),
-            Box::new(log),
+            log,
             sealer,
             clock.clone(),
             Arc::new(hub::reference::routes()),

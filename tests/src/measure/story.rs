@@ -128,6 +128,11 @@ impl Teller {
         ProvinceCode::all().map(|it| self.enrolment(it)).collect()
     }
 
+    /// The moment of the last step.
+    pub fn now(&self) -> Timestamp {
+        self.at
+    }
+
     /// The next `steps` steps of as many cases.
     pub fn next(&mut self, steps: usize) -> Vec<Append> {
         (0..steps).map(|_| self.step()).collect()
