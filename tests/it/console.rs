@@ -5,6 +5,7 @@ use hub::web::console::{May, PAGES};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode};
 use serde_json::Value;
+use tests::broker::wait_for;
 use tests::http::{HttpHub, submission};
 
 pub(crate) const PASSWORD: &str = "a-long-enough-one";
@@ -97,6 +98,15 @@ impl Browser {
         let rest = page.split("name=\"mark\" value=\"").nth(1).unwrap();
         rest.split('"').next().unwrap().to_owned()
     }
+}
+
+/// The page, once it has this: one that does not wait for the month's figures shows them when it looks again.
+pub(crate) async fn text_that_has(browser: &Browser, path: &str, part: &str) -> String {
+    wait_for(part, async || {
+        let page = browser.get(path).await.text().await.ok()?;
+        page.contains(part).then_some(page)
+    })
+    .await
 }
 
 /// Whoever may sees it; a guest is led to the door; anybody else is told no.

@@ -58,7 +58,7 @@ pub struct Bench(Arc<Inside>);
 
 struct Inside {
     readers: Readers,
-    place: Semaphore,
+    place: Arc<Semaphore>,
     /// The last used one is the last.
     folds: Mutex<VecDeque<(Asked, Fold)>>,
     figures: Mutex<VecDeque<Arc<Figures>>>,
@@ -69,7 +69,7 @@ impl Bench {
     pub fn new(readers: Readers) -> Self {
         Self(Arc::new(Inside {
             readers,
-            place: Semaphore::new(1),
+            place: Arc::new(Semaphore::new(1)),
             folds: Mutex::default(),
             figures: Mutex::default(),
         }))
@@ -89,6 +89,40 @@ impl Bench {
                 Err(ViewError::Store { what: "fold", view: "statistics", source: Box::new(panic) })
             }
         }
+    }
+
+    /// The same for a page that does not wait for it: none unless it is there within `wait`. The making goes
+    /// on, one at a time, and whoever asks again finds it further on.
+    pub async fn soon(
+        &self,
+        asked: Asked,
+        wait: Duration,
+    ) -> Result<Option<Arc<Figures>>, ViewError> {
+        let making = async {
+            let place = self.0.place.clone().acquire_owned().await.ok()?;
+            let bench = self.clone();
+            let work = tokio::task::spawn_blocking(move || {
+                let _place = place;
+                bench.work(asked)
+            });
+            Some(work.await)
+        };
+        match tokio::time::timeout(wait, making).await {
+            Ok(Some(Ok(told))) => Ok(match told? {
+                Told::Done(figures) => Some(figures),
+                Told::NotYet { .. } | Told::NoSuchPosition | Told::Busy => None,
+            }),
+            Ok(Some(Err(panic))) => {
+                Err(ViewError::Store { what: "fold", view: "statistics", source: Box::new(panic) })
+            }
+            Ok(None) | Err(_) => Ok(None),
+        }
+    }
+
+    /// Until it is dropped, nothing is made.
+    #[cfg(test)]
+    pub(super) async fn held(&self) -> tokio::sync::OwnedSemaphorePermit {
+        self.0.place.clone().acquire_owned().await.expect("nobody closes it")
     }
 
     fn known(&self, asked: &Asked) -> Option<Arc<Figures>> {

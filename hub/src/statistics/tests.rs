@@ -12,7 +12,7 @@ use events::vocabulary::{Rating, Reason, Stage as Clock};
 use events::work::WorkKind;
 use proptest::prelude::*;
 
-use super::bench::{Asked, compute};
+use super::bench::{Asked, Bench, compute};
 use super::fold::{Dimension, Figures, No};
 use super::ledger::{Problem, Standing};
 use super::period::Period;
@@ -38,6 +38,18 @@ fn jilin(figures: &Figures) -> Tally {
 
 fn sum(tallies: &[Tally], count: Count) -> u64 {
     tallies.iter().map(|it| it.get(count)).sum()
+}
+
+#[tokio::test]
+async fn a_page_that_does_not_wait_goes_on_without_figures_that_somebody_still_makes() {
+    let stage = Stage::new();
+    let bench = Bench::new(stage.log.readers());
+    let moment = std::time::Duration::from_millis(20);
+    let busy = bench.held().await;
+    assert!(bench.soon(asked("2026-03", None), moment).await.unwrap().is_none());
+    drop(busy);
+    let patient = std::time::Duration::from_secs(60);
+    assert!(bench.soon(asked("2026-03", None), patient).await.unwrap().is_some());
 }
 
 proptest! {

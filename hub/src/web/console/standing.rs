@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use events::envelope::{Actor, Event};
 use events::ids::{ProvinceCode, StreamName};
@@ -14,7 +15,7 @@ use super::shell::shanghai;
 use super::trend::{self, Trend};
 use crate::problem::Problem;
 use crate::sheet::Cell;
-use crate::statistics::bench::{Asked, Bench, Told};
+use crate::statistics::bench::{Asked, Bench};
 use crate::statistics::definitions::figure;
 use crate::statistics::fold::{Dimension, Figures, No};
 use crate::statistics::period::Period;
@@ -26,13 +27,16 @@ use crate::words::Language;
 /// Of how many of the newest cases the story is read for the adapter's version.
 const STORIES_READ: usize = 5;
 
+/// How long a page of counters waits for the month's figures. The page is to answer within 100 ms; with a
+/// million cases the first fold of a month takes seconds, and the page that looks again has it.
+const MONTH_WAIT: Duration = Duration::from_millis(50);
+
 /// This month's figures of all provinces, if they can be had at once: a page of counters does not
 /// wait for them.
 pub(super) async fn month(rooms: &Rooms, bench: &Bench) -> Option<Arc<Figures>> {
     let period = Period::month_of(rooms.clock.today())?;
-    match bench.figures(Asked { period, scope: None, at: None }).await {
-        Ok(Told::Done(figures)) => Some(figures),
-        Ok(Told::NotYet { .. } | Told::NoSuchPosition | Told::Busy) => None,
+    match bench.soon(Asked { period, scope: None, at: None }, MONTH_WAIT).await {
+        Ok(figures) => figures,
         Err(error) => {
             let error = &error as &dyn std::error::Error;
             tracing::warn!(error, "no figures for the provinces' page");
