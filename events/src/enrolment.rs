@@ -260,6 +260,9 @@ pub struct Bundle {
     pub made_at: Timestamp,
     /// Where the broker listens.
     pub broker_urls: Vec<String>,
+    /// Certificates that count for the broker, in PEM; with them TLS is a must. Without: the system's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broker_ca: Option<String>,
     /// The name of the hub's key.
     pub hub_key_id: String,
     /// The key itself, base64url.
@@ -312,6 +315,9 @@ pub fn key_ids(province: ProvinceCode, nth: u32) -> [String; 3] {
     ["sign", "seal", "connect"].map(|it| format!("{province}-{it}-{nth}"))
 }
 
+/// Where the broker's certificates lie, relative to `adapter.toml`.
+pub const BROKER_CA_FILE: &str = "broker-ca.pem";
+
 /// Where a key of this name lies, relative to `adapter.toml`.
 pub fn key_file(key_id: &str) -> String {
     format!("keys/{key_id}.key")
@@ -326,6 +332,8 @@ pub struct AdapterFacts<'a> {
     pub origin: &'a str,
     /// Where the broker listens.
     pub broker_urls: &'a [String],
+    /// Where the certificates lie that count for the broker; none: the system's count.
+    pub broker_ca_file: Option<&'a str>,
     /// The hub's key and its name.
     pub hub_public_key: &'a str,
     /// See above.
@@ -350,7 +358,7 @@ office = "simulated"
 [broker]
 urls = [{urls}]
 nkey_seed_file = {connect_file}
-
+{ca}
 [keys]
 sign_key_file = {sign_file}
 sign_key_id = {sign}
@@ -368,6 +376,7 @@ path = "adapter.db"
         origin = quoted(facts.origin),
         urls = urls.join(", "),
         connect_file = quoted(&key_file(connect)),
+        ca = facts.broker_ca_file.map_or(String::new(), |it| format!("ca_file = {}\n", quoted(it))),
         sign_file = quoted(&key_file(sign)),
         sign = quoted(sign),
         seal_file = quoted(&key_file(seal)),

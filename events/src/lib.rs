@@ -8,7 +8,7 @@
 //!    [`feedback`]: what a national system is told in the end.
 //!    [`reconcile`]: how both compare what they hold.
 //! 4. [`province`], [`reference`], [`keeping`]: membership, published rules, the log itself.
-//!    [`enrolment`]: how a province joins on paper. [`publicity`]: what it did to make the service known.
+//!    [`enrolment`]: how a province joins on paper, [`authority`]: who vouches for the broker. [`publicity`]: what it did to make the service known.
 //! 5. [`envelope`]: an event as it is proposed and as the log holds it.
 //! 6. [`wire`]: CloudEvents JSON in and out. [`subjects`]: every NATS name, once.
 //!    [`trace`]: one trace a case, across all programs.
@@ -18,6 +18,7 @@
 //! chance is given it.
 #![warn(missing_docs)]
 
+pub mod authority;
 pub mod case;
 pub mod certificate;
 pub mod enrolment;

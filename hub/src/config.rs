@@ -13,6 +13,7 @@ use serde::Deserialize;
 use crate::callers::{Callers, ClientConfig};
 use crate::enrolment::broker::ServerConfig;
 use crate::listen::ListenConfig;
+use crate::nats::address::BrokerAddress;
 use crate::nats::release::Release;
 use crate::notices::compose::Sender;
 use crate::notices::config::{NoticesConfig, is_web_address};
@@ -127,6 +128,9 @@ pub struct Broker {
     pub url: String,
     /// The hub's nkey seed.
     pub nkey_seed_file: PathBuf,
+    /// Certificates that count for the broker, in PEM; provinces get them with the bundle.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
     /// What provinces are told to connect to; without it, `url`.
     #[serde(default)]
     pub public_urls: Vec<String>,
@@ -177,6 +181,11 @@ pub enum ConfigError {
 const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
 
 impl Broker {
+    /// Where it listens, and who vouches for it.
+    pub fn address(&self) -> BrokerAddress {
+        BrokerAddress { url: self.url.clone(), ca_file: self.ca_file.clone() }
+    }
+
     /// The server whose configuration the hub keeps, and its version.
     pub fn kept_server(&self) -> Option<(ServerConfig, Release)> {
         let server = self.server.clone()?;
@@ -212,8 +221,8 @@ impl Config {
         ] {
             *place = folder.join(&*place);
         }
-        if let Some(place) = &mut config.http.address_file {
-            *place = folder.join(&*place);
+        for place in [&mut config.http.address_file, &mut config.broker.ca_file] {
+            place.iter_mut().for_each(|it| *it = folder.join(&*it));
         }
         config.telemetry = config.telemetry.in_folder(folder);
         config.alerts.place_in(folder);
@@ -297,6 +306,10 @@ impl Config {
                 "`broker.server.release` must be what `nats-server -v` prints".into(),
             );
             check(server.port > 0, "`broker.server.port` must be above 0".into());
+            check(
+                server.tls_cert_file.is_some() == server.tls_key_file.is_some(),
+                "`broker.server.tls_cert_file` and `tls_key_file` belong together".into(),
+            );
         }
         if let Some(lapse) = &self.time_lapse {
             check(

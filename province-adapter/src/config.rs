@@ -93,8 +93,16 @@ pub struct Broker {
     pub urls: Vec<String>,
     /// The file with this province's NATS seed (`SU…`).
     pub nkey_seed_file: PathBuf,
-    /// Certificates that count for the broker, in PEM, if the system's do not.
+    /// Certificates that count for the broker, in PEM, if the system's do not. With them, or a `tls://`
+    /// address, nothing is said to a broker without TLS, not even to one that another broker names.
     pub ca_file: Option<PathBuf>,
+}
+
+impl Broker {
+    /// Whether a broker that speaks in clear is refused.
+    pub fn wants_tls(&self) -> bool {
+        self.ca_file.is_some() || self.urls.iter().any(|it| it.starts_with("tls://"))
+    }
 }
 
 /// Files and ids of keys.

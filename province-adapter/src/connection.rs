@@ -44,7 +44,8 @@ pub(crate) fn options(broker: &Broker, province: ProvinceCode) -> Result<Connect
     let options = ConnectOptions::with_nkey(seed.trim().to_owned())
         .name(format!("province-adapter-{province}"))
         .custom_inbox_prefix(subjects::inbox(province))
-        .ping_interval(PING_INTERVAL);
+        .ping_interval(PING_INTERVAL)
+        .require_tls(broker.wants_tls());
     Ok(match &broker.ca_file {
         Some(path) => options.add_root_certificates(path.clone()),
         None => options,

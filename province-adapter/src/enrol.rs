@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use ed25519_dalek::SigningKey;
+use events::authority::{AuthorityFault, certificates};
 use events::enrolment::{
-    AdapterFacts, Bundle, BundleFault, Request, RequestKind, Signed, VERSION, adapter_toml,
-    fingerprint, key_ids, read_bundle, sign_request,
+    AdapterFacts, BROKER_CA_FILE, Bundle, BundleFault, Request, RequestKind, Signed, VERSION,
+    adapter_toml, fingerprint, key_ids, read_bundle, sign_request,
 };
 use events::ids::ProvinceCode;
 use events::proof::{seal, signature};
@@ -66,6 +67,9 @@ pub enum EnrolError {
     /// It was changed on the way.
     #[error("cannot use the bundle")]
     Bundle(#[from] BundleFault),
+    /// The certificates in it do not count.
+    #[error("the bundle's certificates of the broker cannot be used")]
+    Authority(#[from] AuthorityFault),
     /// Another hub's, or somebody stands between.
     #[error(
         "the bundle is signed by a hub whose key has the fingerprint {found}\n(expected: {expected})"
@@ -211,6 +215,7 @@ pub fn init(
         province,
         origin: NOT_YET,
         broker_urls,
+        broker_ca_file: None,
         hub_public_key: NO_HUB_KEY,
         hub_key_id: NOT_YET,
         key_ids: [keys.id(0), keys.id(1), keys.id(2)],
@@ -282,10 +287,12 @@ pub fn join(
     let folder = config_file.parent().unwrap_or(Path::new(""));
     let chosen = choose(&bundle, folder)?;
     let [sign, seal, connect] = &chosen;
+    let authority = bundle.broker_ca.as_deref().map(certificates).transpose()?;
     let facts = AdapterFacts {
         province: bundle.province,
         origin: &bundle.origin,
         broker_urls: &bundle.broker_urls,
+        broker_ca_file: authority.as_ref().map(|_| BROKER_CA_FILE),
         hub_public_key: &bundle.hub_public_key,
         hub_key_id: &bundle.hub_key_id,
         key_ids: [&sign.key_id, &seal.key_id, &connect.key_id],
@@ -300,13 +307,14 @@ pub fn join(
     } else {
         adapter_toml(&facts)
     };
+    let mut files = vec![config_file.to_owned()];
+    if let Some(authority) = authority {
+        let path = folder.join(BROKER_CA_FILE);
+        write_over(&path, &authority, |_| Ok(()))?;
+        files.push(path);
+    }
     write_over(config_file, &text, |new| Config::load(new).map(|_| ()).map_err(EnrolError::from))?;
-    Ok(Made {
-        files: vec![config_file.to_owned()],
-        keys: told(&chosen.map(Clone::clone)),
-        request: None,
-        hub: Some(hub),
-    })
+    Ok(Made { files, keys: told(&chosen.map(Clone::clone)), request: None, hub: Some(hub) })
 }
 
 /// For each purpose the latest registered key whose private half lies in the folder.

@@ -7,6 +7,7 @@ mod bad_http;
 mod bad_nats;
 mod broker;
 mod broker_answers;
+mod broker_tls;
 mod browser;
 mod browser_axe;
 mod browser_deeds;

@@ -12,10 +12,11 @@ use async_nats::jetstream::{self, consumer::PullConsumer};
 use async_nats::{Client, ConnectOptions};
 use events::ids::ProvinceCode;
 use events::subjects;
+use hub::nats::address::BrokerAddress;
 use hub::nats::connect::{self, HubConnection};
 use hub::nats::keys::{ProvinceKeys, UserKey};
 use hub::nats::release::Release;
-use hub::nats::render::{BrokerPlan, ProvinceUsers};
+use hub::nats::render::{BrokerPlan, ProvinceUsers, TlsFiles};
 use hub::nats::streams::{self, Ensured, StreamLimits};
 use hub::nats::supervise::{self, Broker};
 use tempfile::TempDir;
@@ -87,6 +88,16 @@ pub struct TestBroker {
 impl TestBroker {
     /// Starts one of `version` for `provinces` with our configuration; none if it cannot be had.
     pub async fn start(test: &str, version: Version, provinces: &[u8]) -> Option<Self> {
+        Self::start_with(test, version, provinces, None).await
+    }
+
+    /// The same, with a certificate.
+    pub async fn start_with(
+        test: &str,
+        version: Version,
+        provinces: &[u8],
+        tls: Option<TlsFiles>,
+    ) -> Option<Self> {
         let (binary, release) = server(test, version).await?;
         let folder = tempfile::tempdir().expect("a folder for the broker");
         let hub_key = UserKey::generate().expect("a key");
@@ -94,7 +105,8 @@ impl TestBroker {
             .iter()
             .map(|it| (province(*it), ProvinceKeys::generate().expect("keys")))
             .collect();
-        let plan = plan(release, &hub_key, &provinces);
+        let mut plan = plan(release, &hub_key, &provinces);
+        plan.tls = tls;
         let broker = Broker::start(binary, folder.path().join("broker"), plan)
             .await
             .expect("the broker starts");
@@ -106,6 +118,11 @@ impl TestBroker {
         self.broker.url()
     }
 
+    /// Where clients connect, in clear.
+    pub fn address(&self) -> BrokerAddress {
+        self.url().as_str().into()
+    }
+
     /// The file that the server was started with.
     pub fn config_file(&self) -> PathBuf {
         self.folder.path().join("broker/nats.conf")
@@ -113,7 +130,7 @@ impl TestBroker {
 
     /// The hub's connection, standing.
     pub async fn hub(&self) -> HubConnection {
-        let mut hub = connect::connect(&self.url(), &self.hub_key).await.expect("a connection");
+        let mut hub = connect::connect(&self.address(), &self.hub_key).await.expect("a connection");
         tokio::time::timeout(WAIT_MAX, hub.up.wait_for(|up| *up))
             .await
             .expect("the broker answers the hub")

@@ -249,7 +249,7 @@ impl MailServer {
     }
 }
 
-/// A certificate for `localhost` that vouches for itself, and its key: `certificate.pem`, `key.pem`.
+/// A certificate for `localhost` and 127.0.0.1 that vouches for itself, and its key: `certificate.pem`, `key.pem`.
 pub async fn certificate(folder: &Path) -> Result<(), String> {
     let arguments = [
         "req",
@@ -268,7 +268,7 @@ pub async fn certificate(folder: &Path) -> Result<(), String> {
         "-subj",
         "/CN=localhost",
         "-addext",
-        "subjectAltName=DNS:localhost",
+        "subjectAltName=DNS:localhost,IP:127.0.0.1",
         "-addext",
         "basicConstraints=critical,CA:FALSE",
     ];

@@ -305,6 +305,7 @@ fn enrolment(
         signer: Signer::new("hub-1", key.clone()),
         origin: ORIGIN.into(),
         broker_urls: vec!["nats://127.0.0.1:4222".to_owned()].into(),
+        broker_ca: None,
         clock,
         keeper: Arc::new(BrokerKeeper::new(None, "nobody")),
     }

@@ -178,9 +178,9 @@ impl Journey {
             let (heartbeat, by_hand_tick) = (LOOKED_AT, LOOKED_AT);
             let config = PullConfig { heartbeat, by_hand_tick, ..Default::default() };
             let (desk, province, limits) = (desk.clone(), *province, limits.clone());
-            let (url, key) = (self.broker.url(), self.broker.hub_key.clone());
+            let (broker, key) = (self.broker.address(), self.broker.hub_key.clone());
             self.tasks.spawn(async move {
-                let connection = connect::connect(&url, &key).await.expect("a connection");
+                let connection = connect::connect(&broker, &key).await.expect("a connection");
                 ReportPull::new(desk, connection, province, limits, config).run().await;
             });
         }

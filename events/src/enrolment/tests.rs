@@ -125,6 +125,7 @@ fn a_bundle_counts_only_as_its_hub_signed_it() {
         origin: "hub.test/one".into(),
         made_at: "2026-11-22T08:00:00Z".parse().unwrap(),
         broker_urls: vec!["nats://127.0.0.1:4222".into()],
+        broker_ca: None,
         hub_key_id: "hub-1".into(),
         hub_public_key: signature::public_key_text(&hub.verifying_key()),
         keys: keys(1),

@@ -149,7 +149,7 @@ fn broker(config: &Config) -> Result<String, String> {
     let runtime = super::remote::runtime().map_err(|it| it.to_string())?;
     runtime.block_on(async {
         let mut connection =
-            connect::connect(&config.broker.url, &user).await.map_err(|it| it.to_string())?;
+            connect::connect(&config.broker.address(), &user).await.map_err(|it| it.to_string())?;
         let up = connection.up.wait_for(|up| *up);
         match tokio::time::timeout(BROKER_WAIT_MAX, up).await {
             Ok(Ok(_)) => Ok(format!(
@@ -157,7 +157,11 @@ fn broker(config: &Config) -> Result<String, String> {
                 config.broker.url,
                 connection.client.server_info().version
             )),
-            _ => Err(format!("{} does not answer, or refuses the hub's nkey", config.broker.url)),
+            _ => Err(format!(
+                "{} does not answer, refuses the hub's nkey, or TLS does not come about \
+                 (`broker.ca_file`); the log of `hub serve` names the reason",
+                config.broker.url
+            )),
         }
     })
 }

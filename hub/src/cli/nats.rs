@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 
 use super::{Verdict, output, serve};
 use crate::config::Config;
-use crate::enrolment::broker::users;
+use crate::enrolment::broker::{tls_files, users};
 use crate::enrolment::probe::Probe;
 use crate::nats::keys::UserKey;
 use crate::nats::release::Release;
@@ -40,6 +40,12 @@ pub(super) struct RenderArguments {
     /// Where the server writes its process id; see `broker.server.pid_file`.
     #[arg(long)]
     pid_file: Option<PathBuf>,
+    /// The server's certificate in PEM: it speaks TLS only. Without: in clear.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The key of that certificate.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
     /// Synchronise each message to disk. Slower; buys quiet, not safety: the log re-drives what is lost.
     #[arg(long)]
     sync_always: bool,
@@ -57,6 +63,7 @@ pub(super) fn run(config: &Path, command: NatsCommands) -> anyhow::Result<Verdic
         port: Some(arguments.port),
         ports_dir: None,
         pid_file: arguments.pid_file,
+        tls: tls_files(arguments.tls_cert, arguments.tls_key),
         monitoring_port: None,
         store_dir: arguments.store,
         store_bytes_max: StreamLimits::default().store_bytes(provinces.len()),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use events::enrolment::{Request, Signed, fingerprint, read_bundle};
+use events::enrolment::{BROKER_CA_FILE, Request, Signed, fingerprint, read_bundle};
 use events::ids::ProvinceCode;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -330,6 +330,9 @@ fn write_bundle(place: &Path, answer: &Value) -> anyhow::Result<()> {
         write(&place.join("bundle.json"), &text)?;
         if let Some(text) = shown::adapter_toml(&bundle) {
             write(&place.join("adapter.toml"), &text)?;
+        }
+        if let Some(text) = &bundle.broker_ca {
+            write(&place.join(BROKER_CA_FILE), text)?;
         }
     } else {
         write(place, &text)?;

@@ -31,6 +31,7 @@ use crate::intake::schema::Schemas;
 use crate::log::Readers;
 use crate::log::checkpoint::{self, Checkpointer};
 use crate::log::sqlite::SqliteLog;
+use crate::nats::address::read_authority;
 use crate::nats::keys;
 use crate::oidc::Provider;
 use crate::quarantine::{Quarantine, QuarantineConfig};
@@ -227,7 +228,8 @@ fn enrolment_desk(
         [] => vec![config.broker.url.clone()],
         told => told.to_vec(),
     };
-    let probe = Probe::new(&config.broker.url, &user);
+    let broker_ca = config.broker.ca_file.as_deref().map(read_authority).transpose()?;
+    let probe = Probe::new(config.broker.address(), &user);
     Ok(EnrolmentDesk {
         registrar: registrar.clone(),
         readers: readers.clone(),
@@ -235,6 +237,7 @@ fn enrolment_desk(
         signer: signer.clone(),
         origin: config.origin.as_str().into(),
         broker_urls: broker_urls.into(),
+        broker_ca: broker_ca.map(Into::into),
         clock,
         keeper: Arc::new(
             BrokerKeeper::new(config.broker.kept_server(), user.public()).with_probe(probe),

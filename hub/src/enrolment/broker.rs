@@ -18,7 +18,7 @@ use super::probe::Probe;
 use crate::clock::Clock;
 use crate::log::{ReadError, Readers};
 use crate::nats::release::Release;
-use crate::nats::render::{BrokerPlan, ProvinceUsers, render};
+use crate::nats::render::{BrokerPlan, ProvinceUsers, TlsFiles, render};
 use crate::nats::streams::StreamLimits;
 use crate::registrar::{Ask, Registrar, What};
 use crate::views::membership::Membership;
@@ -45,6 +45,12 @@ pub struct ServerConfig {
     /// file, e.g. `deploy/systemd/nats-server-reload.path`.
     #[serde(default)]
     pub pid_file: Option<PathBuf>,
+    /// The server's certificate in PEM, readable by the server. With it the server speaks TLS only.
+    #[serde(default)]
+    pub tls_cert_file: Option<PathBuf>,
+    /// The key of that certificate. Both or neither.
+    #[serde(default)]
+    pub tls_key_file: Option<PathBuf>,
     /// The server's version: an old one refuses settings that it does not know.
     pub release: String,
     /// The address it listens on.
@@ -232,6 +238,7 @@ impl BrokerKeeper {
             port: Some(server.port),
             ports_dir: None,
             pid_file: server.pid_file.clone(),
+            tls: tls_files(server.tls_cert_file.clone(), server.tls_key_file.clone()),
             monitoring_port: None,
             store_dir: server.store_dir.clone(),
             store_bytes_max: server.store_bytes_max.unwrap_or_else(room),
@@ -241,6 +248,11 @@ impl BrokerKeeper {
             provinces: users(membership, &self.hub_user),
         }
     }
+}
+
+/// Both or neither.
+pub fn tls_files(cert_file: Option<PathBuf>, key_file: Option<PathBuf>) -> Option<TlsFiles> {
+    cert_file.zip(key_file).map(|(cert_file, key_file)| TlsFiles { cert_file, key_file })
 }
 
 /// Who may connect for each province; nobody for one that is not enrolled, but its account is there. A key that is none, or that somebody else registered

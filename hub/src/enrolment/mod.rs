@@ -49,6 +49,8 @@ pub struct EnrolmentDesk {
     pub origin: Arc<str>,
     /// What provinces connect to.
     pub broker_urls: Arc<[String]>,
+    /// Certificates that count for it, in PEM, if the system's do not.
+    pub broker_ca: Option<Arc<str>>,
     /// What time it is.
     pub clock: Clock,
     /// Tells the broker.
@@ -156,6 +158,7 @@ impl EnrolmentDesk {
             origin: self.origin.to_string(),
             made_at: self.clock.now(),
             broker_urls: self.broker_urls.to_vec(),
+            broker_ca: self.broker_ca.as_deref().map(str::to_owned),
             hub_key_id: self.signer.key_id().to_owned(),
             hub_public_key: signature::public_key_text(&self.signer.public_key()),
             keys: known.key_order.iter().filter_map(|it| known.keys.get(it)).cloned().collect(),

@@ -10,6 +10,7 @@ use async_nats::client::RequestErrorKind;
 use events::subjects;
 use tokio::sync::OnceCell;
 
+use crate::nats::address::BrokerAddress;
 use crate::nats::connect::{self, HubConnection};
 use crate::nats::keys::UserKey;
 
@@ -22,7 +23,7 @@ const NAME: &str = "hub-probe";
 
 /// Asks from an account that exists for this only.
 pub struct Probe {
-    address: String,
+    address: BrokerAddress,
     user: UserKey,
     connection: OnceCell<HubConnection>,
 }
@@ -40,8 +41,8 @@ impl Probe {
     }
 
     /// Of the broker at `address`; connects when it asks for the first time.
-    pub fn new(address: &str, hub: &UserKey) -> Self {
-        Self { address: address.to_owned(), user: Self::key(hub), connection: OnceCell::new() }
+    pub fn new(address: BrokerAddress, hub: &UserKey) -> Self {
+        Self { address, user: Self::key(hub), connection: OnceCell::new() }
     }
 
     /// Its public nkey, for the broker's configuration.

@@ -11,6 +11,7 @@ use rand::Rng as _;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
+use super::address::BrokerAddress;
 use super::keys::UserKey;
 use super::release::Release;
 
@@ -51,13 +52,16 @@ pub struct ConnectError {
 }
 
 /// Connects as the hub. Returns at once; `up` tells when the broker answers, now and ever after.
-pub async fn connect(address: &str, user: &UserKey) -> Result<HubConnection, ConnectError> {
+pub async fn connect(
+    address: &BrokerAddress,
+    user: &UserKey,
+) -> Result<HubConnection, ConnectError> {
     connect_as(address, user, "hub", subjects::HUB_INBOX).await
 }
 
 /// The same under another name and with another inbox.
 pub async fn connect_as(
-    address: &str,
+    address: &BrokerAddress,
     user: &UserKey,
     name: &str,
     inbox: &str,
@@ -65,7 +69,12 @@ pub async fn connect_as(
     let (says_up, up) = watch::channel(false);
     let says_up = Arc::new(says_up);
     let slow_consumers = Arc::new(AtomicU64::new(0));
-    let client = ConnectOptions::with_nkey(user.seed().to_owned())
+    let mut options = ConnectOptions::with_nkey(user.seed().to_owned());
+    if let Some(path) = &address.ca_file {
+        options = options.add_root_certificates(path.clone());
+    }
+    let client = options
+        .require_tls(address.wants_tls())
         .name(name)
         .custom_inbox_prefix(inbox)
         .retry_on_initial_connect()
@@ -78,9 +87,9 @@ pub async fn connect_as(
             notice(&event, &says_up, &slow_consumers);
             std::future::ready(())
         })
-        .connect(address)
+        .connect(&address.url)
         .await
-        .map_err(|source| ConnectError { address: address.to_owned(), source })?;
+        .map_err(|source| ConnectError { address: address.url.clone(), source })?;
     let jetstream = ContextBuilder::new()
         .timeout(REQUEST_TIMEOUT)
         .ack_timeout(REQUEST_TIMEOUT)

@@ -4,6 +4,7 @@
 //! child, `streams` makes what is missing, `connect` keeps a connection, `keys` makes who may speak.
 //! Wipe the broker's store while it runs: `streams::ensure` and the log bring everything back.
 
+pub mod address;
 pub mod connect;
 pub mod differences;
 pub mod keys;

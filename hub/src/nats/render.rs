@@ -27,6 +27,9 @@ pub const PROVINCE_CONNECTIONS_MAX: usize = 8;
 /// Subscriptions of one province: an adapter needs its inbox and one for each pull.
 pub const PROVINCE_SUBSCRIPTIONS_MAX: usize = 64;
 
+/// Longest TLS handshake, in seconds; the server's own two are short for a busy machine.
+pub const TLS_HANDSHAKE_SECONDS_MAX: u32 = 10;
+
 /// Everything that one broker is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokerPlan {
@@ -40,6 +43,8 @@ pub struct BrokerPlan {
     pub ports_dir: Option<PathBuf>,
     /// Where the server writes its process id, if it is wanted.
     pub pid_file: Option<PathBuf>,
+    /// The server's certificate and its key; without them it speaks in clear.
+    pub tls: Option<TlsFiles>,
     /// Loopback port of the monitoring page; none switches it off.
     pub monitoring_port: Option<u16>,
     /// Where JetStream keeps its files.
@@ -72,6 +77,7 @@ impl BrokerPlan {
             port: None,
             ports_dir: None,
             pid_file: None,
+            tls: None,
             monitoring_port: None,
             store_dir: PathBuf::new(),
             store_bytes_max,
@@ -81,6 +87,15 @@ impl BrokerPlan {
             provinces,
         }
     }
+}
+
+/// What the server proves itself with. Both are files that the server can read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// Its certificate, and those between it and the authority, in PEM.
+    pub cert_file: PathBuf,
+    /// Its private key, in PEM.
+    pub key_file: PathBuf,
 }
 
 /// Who may speak for a province.
@@ -169,6 +184,16 @@ fn server(out: &mut String, plan: &BrokerPlan) -> Result<(), PlanError> {
     }
     if let Some(file) = &plan.pid_file {
         line(out, format_args!("pid_file: {}", quoted(&file.to_string_lossy())?));
+    }
+    if let Some(tls) = &plan.tls {
+        let [cert, key] = [&tls.cert_file, &tls.key_file].map(|it| quoted(&it.to_string_lossy()));
+        let (cert, key) = (cert?, key?);
+        line(
+            out,
+            format_args!(
+                "tls: {{\n  cert_file: {cert}\n  key_file: {key}\n  timeout: {TLS_HANDSHAKE_SECONDS_MAX}\n}}"
+            ),
+        );
     }
     if let Some(port) = plan.monitoring_port {
         line(out, format_args!("http: \"127.0.0.1:{port}\""));

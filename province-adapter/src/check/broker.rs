@@ -58,8 +58,9 @@ pub(super) async fn check(config: &Config) -> Vec<Line> {
 fn unreached(config: &Config, error: String) -> Vec<Line> {
     let urls = config.broker.urls.join(", ");
     let advice = format!(
-        "检查地址 {urls}、防火墙和网络专线；若提示授权失败，多为连接密钥未登记 look at the address, the firewall and the line; \
-         an authorization violation mostly means that the connection key is not registered"
+        "检查地址 {urls}、防火墙和网络专线；若提示授权失败，多为连接密钥未登记；若提示证书或 TLS，核对 broker.ca_file 与部里公布的是否一致 look at the address, the firewall and the line; \
+         an authorization violation mostly means that the connection key is not registered; \
+         trouble with TLS or a certificate: compare broker.ca_file with what the ministry published"
     );
     let unknown = || Err("unknown, the broker was not reached".to_owned());
     let reached = advised(REACHED, Err(error), &advice);

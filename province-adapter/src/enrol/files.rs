@@ -40,7 +40,7 @@ pub(super) fn write_over(
     text: &str,
     check: impl FnOnce(&Path) -> Result<(), EnrolError>,
 ) -> Result<(), EnrolError> {
-    let new = path.with_extension("toml.new");
+    let new = path.with_extension("new");
     let _ = fs::remove_file(&new);
     write_new(&new, text)?;
     if let Err(error) = check(&new) {

@@ -33,12 +33,23 @@ fn hub() -> SigningKey {
 
 /// The hub's answer, by the hub with this key.
 fn answer(folder: &Path, province: ProvinceCode, keys: Vec<KeyRegistered>) -> PathBuf {
+    answer_with(folder, province, keys, None)
+}
+
+/// The same with certificates of the broker.
+fn answer_with(
+    folder: &Path,
+    province: ProvinceCode,
+    keys: Vec<KeyRegistered>,
+    broker_ca: Option<String>,
+) -> PathBuf {
     let bundle = Bundle {
         v: VERSION,
         province,
         origin: "hub.test/one".into(),
         made_at: now(),
         broker_urls: vec!["nats://127.0.0.1:4222".into()],
+        broker_ca,
         hub_key_id: "hub-1".into(),
         hub_public_key: signature::public_key_text(&hub().verifying_key()),
         keys,
@@ -102,6 +113,37 @@ fn a_bundle_makes_the_draft_ready_and_keeps_what_the_office_wrote_into_it() {
     let text = fs::read_to_string(&config).unwrap();
     join(&config, &bundle, joined.hub.as_deref()).unwrap();
     assert_eq!(fs::read_to_string(&config).unwrap(), text, "the second time");
+}
+
+#[test]
+fn certificates_of_the_broker_come_with_the_bundle_and_leave_an_office_s_own_alone() {
+    let pem =
+        |text: &str| format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n");
+    let (folder, made) = begun();
+    let config = folder.path().join("adapter.toml");
+    let draft = fs::read_to_string(&config).unwrap();
+    fs::write(&config, format!("{draft}\n[http]\nca_file = \"office.pem\"\n")).unwrap();
+    let keys = read_enrolment(&read(made.request.as_deref().unwrap()), province()).unwrap().keys;
+    let with = |ca: Option<String>| answer_with(folder.path(), province(), keys.clone(), ca);
+    let at_work = || Config::load(&config).unwrap();
+    assert!(!at_work().broker.wants_tls());
+    for text in ["TUlJ", "TUlK"] {
+        let joined = join(&config, &with(Some(pem(text))), None).unwrap();
+        let broker = at_work().broker;
+        let ca = broker.ca_file.clone().unwrap();
+        assert_eq!(fs::read_to_string(&ca).unwrap(), pem(text));
+        assert!(broker.wants_tls() && joined.files.contains(&ca));
+        let written = fs::read_to_string(&config).unwrap();
+        assert_eq!(written.matches("ca_file").count(), 2, "{written}");
+        assert!(written.contains("ca_file = \"office.pem\""), "{written}");
+    }
+    // What is none is refused, and what was there stays.
+    for bad in ["nothing", "-----BEGIN PRIVATE KEY-----"] {
+        let refused = join(&config, &with(Some(bad.to_owned())), None);
+        assert!(matches!(refused, Err(EnrolError::Authority(_))), "{refused:?}");
+    }
+    join(&config, &with(None), None).unwrap();
+    assert_eq!(fs::read_to_string(at_work().broker.ca_file.unwrap()).unwrap(), pem("TUlK"));
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub(super) fn next_number(key_id: &str) -> u32 {
 /// The configuration `old` with the lines that the hub decides as `facts` say; everything else, comments
 /// too, stays. Lists of several lines are not looked into: `urls` is one line in what we write.
 pub(super) fn brought_up_to_date(old: &str, facts: &AdapterFacts<'_>) -> String {
-    const OURS: [&str; 8] = [
+    const OURS: [&str; 9] = [
         "origin",
         "urls",
         "nkey_seed_file",
@@ -26,15 +26,29 @@ pub(super) fn brought_up_to_date(old: &str, facts: &AdapterFacts<'_>) -> String 
         "seal_key_file",
         "seal_key_id",
         "hub_public_key",
+        "hub_key_id",
     ];
     let wanted = adapter_toml(facts);
     let line_of = |key: &str| wanted.lines().find(|it| key_of(it) == Some(key));
+    // An office's own `ca_file` stands in another table.
+    let authority = line_of("ca_file");
+    let mut in_broker = false;
     let mut new = String::with_capacity(old.len());
     for line in old.lines() {
-        let ours = key_of(line).filter(|it| OURS.contains(it) || *it == "hub_key_id");
+        if line.trim_start().starts_with('[') {
+            in_broker = line.trim() == "[broker]";
+        }
+        let key = key_of(line);
+        if in_broker && key == Some("ca_file") && authority.is_some() {
+            continue;
+        }
+        let ours = key.filter(|it| OURS.contains(it));
         let whole = !line.trim_end().ends_with('[');
         new.push_str(ours.filter(|_| whole).and_then(line_of).unwrap_or(line));
         new.push('\n');
+        if in_broker && key == Some("nkey_seed_file") {
+            authority.into_iter().for_each(|it| new.extend([it, "\n"]));
+        }
     }
     new
 }

@@ -145,9 +145,9 @@ impl Road {
         self.hub_rooms.spawn(sender.run(receipts));
         for (province, _) in &self.broker.provinces {
             let (desk, province) = (desk.clone(), *province);
-            let (url, key) = (self.broker.url(), self.broker.hub_key.clone());
+            let (broker, key) = (self.broker.address(), self.broker.hub_key.clone());
             self.hub_rooms.spawn(async move {
-                let connection = connect::connect(&url, &key).await.expect("a connection");
+                let connection = connect::connect(&broker, &key).await.expect("a connection");
                 let (limits, config) = (StreamLimits::default(), PullConfig::default());
                 ReportPull::new(desk, connection, province, limits, config).run().await;
             });

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use async_nats::connection::State;
 use hub::nats::release::{ANSWERS_KEPT_SINCE, Release};
+use hub::nats::render::TlsFiles;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -37,15 +38,29 @@ pub struct Joining {
 impl Joining {
     /// Starts both; none if the broker's version cannot be had.
     pub async fn start(test: &str, version: Version) -> Option<Self> {
-        let broker = TestBroker::start(test, version, &[]).await?;
+        Self::start_with(test, version, None).await
+    }
+
+    /// The same with a broker that speaks TLS only.
+    pub async fn start_with(test: &str, version: Version, tls: Option<TlsFiles>) -> Option<Self> {
+        let broker = TestBroker::start_with(test, version, &[], tls.clone()).await?;
         let folder = HubFolder::new(&broker.url(), &broker.hub_key);
+        let mut server = String::new();
+        if let Some(tls) = &tls {
+            let text = std::fs::read_to_string(folder.at("hub.toml")).expect("a configuration");
+            let ca = format!("[broker]\nca_file = {:?}\n", tls.cert_file);
+            std::fs::write(folder.at("hub.toml"), text.replace("[broker]\n", &ca))
+                .expect("written");
+            let (cert, key) = (&tls.cert_file, &tls.key_file);
+            server = format!("tls_cert_file = {cert:?}\ntls_key_file = {key:?}\n");
+        }
         let plan = broker.broker.plan();
         let id = broker.broker.process_id().expect("it runs");
         std::fs::write(folder.at("nats.pid"), id.to_string()).expect("a file");
         folder.add(&format!(
             "[broker.server]\nconfig_file = \"{config}\"\npid_file = \"nats.pid\"\n\
              release = \"{release}\"\nport = {port}\nstore_dir = \"{store}\"\n\
-             store_bytes_max = {bytes}\n",
+             store_bytes_max = {bytes}\n{server}",
             config = broker.config_file().display(),
             release = plan.release,
             port = plan.port.expect("it has started"),

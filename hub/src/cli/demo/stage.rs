@@ -97,6 +97,7 @@ impl Stage {
             host: "127.0.0.1".to_owned(),
             port: None,
             pid_file: None,
+            tls: None,
             ports_dir: None,
             monitoring_port: None,
             store_dir: PathBuf::new(),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use events::enrolment::{AdapterFacts, Bundle, adapter_toml as write_toml};
+use events::enrolment::{AdapterFacts, BROKER_CA_FILE, Bundle, adapter_toml as write_toml};
 use events::ids::ProvinceCode;
 use events::province::KeyPurpose;
 use serde_json::Value;
@@ -105,6 +105,7 @@ pub(super) fn adapter_toml(bundle: &Bundle) -> Option<String> {
         province: bundle.province,
         origin: &bundle.origin,
         broker_urls: &bundle.broker_urls,
+        broker_ca_file: bundle.broker_ca.as_ref().map(|_| BROKER_CA_FILE),
         hub_public_key: &bundle.hub_public_key,
         hub_key_id: &bundle.hub_key_id,
         key_ids: [

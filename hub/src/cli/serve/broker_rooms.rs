@@ -43,7 +43,7 @@ pub(super) async fn start(
     wishes: mpsc::Receiver<(ProvinceCode, Span)>,
 ) -> anyhow::Result<()> {
     let user = UserKey::read(&house.config.broker.nkey_seed_file)?;
-    let connection = connect::connect(&house.config.broker.url, &user).await?;
+    let connection = connect::connect(&house.config.broker.address(), &user).await?;
     let signer = Arc::new(house.signer.clone());
     let origin = Origin { name: house.config.origin.clone(), epoch: house.epoch };
     let connector = JetStreamConnector::new(connection.jetstream.clone());
@@ -206,7 +206,7 @@ async fn keep_streams(
 /// line, and only it may feel that.
 async fn reports_line(house: Arc<House>, user: UserKey) -> connect::HubConnection {
     loop {
-        match connect::connect(&house.config.broker.url, &user).await {
+        match connect::connect(&house.config.broker.address(), &user).await {
             Ok(it) => return it,
             // The same address was good enough for the first line.
             Err(error) => {

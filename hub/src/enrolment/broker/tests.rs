@@ -58,6 +58,8 @@ fn keeper(folder: &Path, pid_file: Option<PathBuf>, hub: &str) -> BrokerKeeper {
     let config = ServerConfig {
         config_file: folder.join("nats.conf"),
         pid_file,
+        tls_cert_file: None,
+        tls_key_file: None,
         release: "2.9.10".into(),
         host: "127.0.0.1".into(),
         port: 4222,

@@ -37,6 +37,23 @@ fn a_province_is_allowed_its_four_subjects_and_its_inbox_and_nothing_else() {
 }
 
 #[test]
+fn a_server_with_a_certificate_speaks_tls_and_one_without_has_no_such_block() {
+    let mut plan = plan();
+    assert!(!render(&plan).unwrap().contains("tls"));
+    let files =
+        |cert: &str| TlsFiles { cert_file: cert.into(), key_file: "/etc/nats/key.pem".into() };
+    plan.tls = Some(files("/etc/nats/证书.pem"));
+    let text = render(&plan).unwrap();
+    let block = text.split("tls: {\n").nth(1).unwrap().split('}').next().unwrap();
+    assert_eq!(
+        block,
+        "  cert_file: \"/etc/nats/证书.pem\"\n  key_file: \"/etc/nats/key.pem\"\n  timeout: 10\n"
+    );
+    plan.tls = Some(files("a\"}\nauthorization: {}"));
+    assert!(matches!(render(&plan), Err(PlanError::Unquotable { .. })));
+}
+
+#[test]
 fn the_probe_may_ask_one_question_and_is_there_only_if_wanted() {
     let mut plan = plan();
     assert!(!render(&plan).unwrap().contains("PROBE"));
