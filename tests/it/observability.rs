@@ -8,8 +8,9 @@ use std::time::Duration;
 use events::vocabulary::AlertKind;
 use serde_json::Value;
 use tests::broker::{TestBroker, VERSIONS};
+use tests::debian::run;
 use tests::program::HubFolder;
-use tests::promtool::{promtool, run};
+use tests::promtool::promtool;
 
 fn deploy() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy")
@@ -148,6 +149,14 @@ async fn every_metric_of_an_alert_or_a_panel_is_in_a_scrape_of_a_hub_that_has_wo
     let name = "every metric is in a scrape";
     let Some(broker) = TestBroker::start(name, VERSIONS[0], &[22]).await else { return };
     let folder = HubFolder::new(&broker.url(), &broker.hub_key);
+    std::fs::write(folder.at("duty.secret"), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+    let text = std::fs::read_to_string(folder.at("hub.toml")).unwrap();
+    let text = text.replace("[http]", "[http]\npublic_url = \"https://hub.test\"");
+    std::fs::write(folder.at("hub.toml"), text).unwrap();
+    folder.add(
+        "\n[[alerts.webhooks]]\nname = \"duty\"\nurl = \"http://127.0.0.1:9/\"\n\
+         secret_file = \"duty.secret\"\n",
+    );
     let mut serving = folder.serve().await;
     let _ = folder.adapter(&broker.url(), tests::broker::province(22), broker.keys(22));
     folder.hub(&["province", "enroll", "22", &folder.text("request.json")]).await.with(0);
@@ -164,6 +173,7 @@ async fn every_metric_of_an_alert_or_a_panel_is_in_a_scrape_of_a_hub_that_has_wo
     // One look later the gauges know of the province; a look is ten seconds after the other.
     let told = [
         "hub_adapter_up{province=\"22\"} 0",
+        "hub_alert_messages_total{carrier=\"webhook-duty\",outcome=\"given-up\"} 0",
         "hub_broker_up 1",
         "hub_events_appended_total{type=\"case.submitted.v1\",province=\"22\"} 1",
         "hub_ready 1",

@@ -11,7 +11,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::OnceCell;
 
 use crate::broker::{not_run, wait_for};
-use crate::promtool::run;
+use crate::debian::{install, run};
 use crate::webdriver::Page;
 
 /// Neither a window nor a word to the world outside.
@@ -241,16 +241,6 @@ async fn find() -> Result<PathBuf, String> {
         install(&["chromium", "chromium-driver", "fonts-noto-cjk"]).await?;
     }
     run("chromedriver", &["--version"], here).await.map(|_| PathBuf::from("chromedriver"))
-}
-
-pub(crate) async fn install(packages: &[&str]) -> Result<(), String> {
-    let here = Path::new(".");
-    let install = [&["install", "--yes", "--no-install-recommends"], packages].concat();
-    if run("apt-get", &install, here).await.is_err() {
-        run("apt-get", &["update", "-q"], here).await?;
-        run("apt-get", &install, here).await?;
-    }
-    Ok(())
 }
 
 /// The rules' text, fetched once into `.tools`, checked against its digest each time.

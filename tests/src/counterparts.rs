@@ -13,7 +13,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::OnceCell;
 
 use crate::broker::not_run;
-use crate::promtool::run;
+use crate::debian::run;
 use crate::python::environment_of;
 
 /// How long a counterpart may take to be there, or to be told.

@@ -7,6 +7,7 @@ pub mod canary;
 pub mod collector;
 pub mod compatibility;
 pub mod counterparts;
+pub mod debian;
 pub mod http;
 pub mod http_office;
 pub mod invariants;

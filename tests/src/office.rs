@@ -2,17 +2,15 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
 
 use serde_json::Value;
 use tokio::process::{Child, Command};
 use tokio::sync::OnceCell;
 
 use crate::broker::{TestBroker, VERSIONS, not_run, province, wait_for};
+use crate::debian::{install, run};
 use crate::program::{HubFolder, Serving};
 
-/// For fetching a language's package; a slow mirror is no defect of ours.
-const INSTALL_MAX: Duration = Duration::from_secs(600);
 const TOKEN: &str = "token-of-the-office-of-jilin-0123456789";
 
 /// What an example office is written in.
@@ -48,22 +46,13 @@ impl Language {
 
     async fn fetch(self) -> Result<(), String> {
         let (program, package, _) = self.program();
-        if run(program, &["--version"]).await.is_ok() {
-            return Ok(());
+        let here = Path::new(".");
+        if run(program, &["--version"], here).await.is_err() {
+            install(&[package]).await?;
+            run(program, &["--version"], here).await?;
         }
-        run("apt-get", &["update", "-q"]).await?;
-        run("apt-get", &["install", "-y", "-q", "--no-install-recommends", package]).await?;
-        run(program, &["--version"]).await
+        Ok(())
     }
-}
-
-async fn run(program: &str, arguments: &[&str]) -> Result<(), String> {
-    let running = Command::new(program).args(arguments).stdin(Stdio::null()).output();
-    let ended = tokio::time::timeout(INSTALL_MAX, running).await;
-    let output = ended.map_err(|_| format!("{program} did not end"))?;
-    let output = output.map_err(|it| format!("{program}: {it}"))?;
-    let err = String::from_utf8_lossy(&output.stderr).into_owned();
-    if output.status.success() { Ok(()) } else { Err(format!("{program}: {err}")) }
 }
 
 /// Jilin, its adapter with the given office, and the hub.

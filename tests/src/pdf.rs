@@ -3,8 +3,7 @@
 use std::path::Path;
 
 use crate::broker::not_run;
-use crate::browser::install;
-use crate::promtool::run;
+use crate::debian::{install, run};
 
 /// A printed document.
 #[derive(Debug)]

@@ -11,6 +11,7 @@ use tokio::sync::OnceCell;
 use tokio_postgres::{Client, NoTls};
 
 use crate::broker::{not_run, wait_for};
+use crate::debian::install;
 use crate::program::signal;
 
 /// The role that owns a test's cluster.
@@ -168,13 +169,7 @@ async fn find() -> Result<PathBuf, String> {
         return Ok(found);
     }
     if is_root() {
-        let mut install = Command::new("apt-get");
-        install.args(["install", "--yes", "--no-install-recommends", "postgresql"]);
-        install.env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null());
-        let done = install.output().await.map_err(|it| format!("no apt-get: {it}"))?;
-        if !done.status.success() {
-            return Err(format!("apt-get: {}", String::from_utf8_lossy(&done.stderr)));
-        }
+        install(&["postgresql"]).await?;
     }
     installed().ok_or_else(|| "no PostgreSQL is installed (apt-get install postgresql)".to_owned())
 }

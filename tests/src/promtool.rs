@@ -1,16 +1,11 @@
 //! Prometheus' own judge of our rules: Debian's package, unpacked beside the other fetched tools and never installed.
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::Duration;
 
-use tokio::process::Command;
 use tokio::sync::OnceCell;
 
 use crate::broker::not_run;
-
-/// Longest time to fetch the package, or to judge.
-const RUN_MAX: Duration = Duration::from_secs(300);
+use crate::debian::{download, run};
 
 static PROMTOOL: OnceCell<Result<PathBuf, String>> = OnceCell::const_new();
 
@@ -38,27 +33,11 @@ async fn find() -> Result<PathBuf, String> {
     }
     let making = tools.join(format!("prometheus.{}", std::process::id()));
     std::fs::create_dir_all(&making).map_err(|it| it.to_string())?;
-    if run("apt-get", &["download", "-q", "prometheus"], &making).await.is_err() {
-        run("apt-get", &["update", "-q"], &making).await?;
-        run("apt-get", &["download", "-q", "prometheus"], &making).await?;
-    }
+    download("prometheus", &making).await?;
     run("sh", &["-c", "dpkg -x prometheus_*.deb . && rm prometheus_*.deb"], &making).await?;
     // Another process may have been faster: then its copy is as good.
     if std::fs::rename(&making, &whole).is_err() {
         let _ = std::fs::remove_dir_all(&making);
     }
     if program.exists() { Ok(program) } else { Err("the package holds no promtool".to_owned()) }
-}
-
-/// Runs a program in `folder` to its end; what it said, as an error if it was not content.
-pub async fn run(program: &str, arguments: &[&str], folder: &Path) -> Result<String, String> {
-    let running =
-        Command::new(program).args(arguments).current_dir(folder).stdin(Stdio::null()).output();
-    let ended = tokio::time::timeout(RUN_MAX, running)
-        .await
-        .map_err(|_| format!("{program} did not end"))?
-        .map_err(|it| format!("{program}: {it}"))?;
-    let said = [ended.stdout, ended.stderr].concat();
-    let said = String::from_utf8_lossy(&said).into_owned();
-    if ended.status.success() { Ok(said) } else { Err(format!("{program}: {said}")) }
 }

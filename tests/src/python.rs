@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
 
 use hub::nats::keys::{self, ProvinceKeys};
 use serde_json::json;
@@ -12,9 +11,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::OnceCell;
 
 use crate::broker::not_run;
-
-/// Longest time to make the environment: a registry may be slow.
-const INSTALL_MAX: Duration = Duration::from_secs(600);
+use crate::debian::{install, run};
 
 /// Where the example lies.
 pub fn folder() -> PathBuf {
@@ -54,38 +51,24 @@ pub async fn environment_of(requirements: &Path, name: &str) -> Result<PathBuf, 
     }
     fs::create_dir_all(&tools).map_err(|it| it.to_string())?;
     let making = tools.join(format!("{name}-{digest}.{}", std::process::id()));
+    let here = Path::new(".");
     let venv = ["-m", "venv", making.to_str().ok_or("a path that is no text")?];
-    if run("python3", &venv).await.is_err() {
+    if run("python3", &venv, here).await.is_err() {
         // Debian keeps the module in a package of its own.
-        run("apt-get", &["update", "-q"]).await?;
-        run("apt-get", &["install", "-y", "-q", "python3-venv"]).await?;
-        run("python3", &venv).await?;
+        install(&["python3-venv"]).await?;
+        run("python3", &venv, here).await?;
     }
     let own = making.join("bin/python");
     let install =
         ["-m", "pip", "install", "-q", "--require-hashes", "--only-binary", ":all:", "-r"];
     let mut arguments = install.to_vec();
     arguments.push(requirements.to_str().ok_or("a path that is no text")?);
-    run(own.to_str().ok_or("a path that is no text")?, &arguments).await?;
+    run(own.to_str().ok_or("a path that is no text")?, &arguments, here).await?;
     // Another process may have been faster: then its environment is as good.
     if fs::rename(&making, &whole).is_err() {
         let _ = fs::remove_dir_all(&making);
     }
     if python.exists() { Ok(python) } else { Err("the environment was not made".to_owned()) }
-}
-
-async fn run(program: &str, arguments: &[&str]) -> Result<(), String> {
-    let running = Command::new(program).args(arguments).stdin(Stdio::null()).output();
-    let output = tokio::time::timeout(INSTALL_MAX, running)
-        .await
-        .map_err(|_| format!("{program} did not end"))?
-        .map_err(|it| format!("{program}: {it}"))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let told = String::from_utf8_lossy(&output.stderr);
-    let told: Vec<&str> = told.lines().rev().take(3).collect();
-    Err(format!("{program} {}: {}", arguments.join(" "), told.join(" / ")))
 }
 
 /// The bundle that a province's adapter starts with, in `folder`: `sandbox.json` of the contract.

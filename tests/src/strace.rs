@@ -9,8 +9,8 @@ use tokio::process::{Child, Command};
 use tokio::sync::OnceCell;
 
 use crate::broker::{not_run, wait_for};
+use crate::debian::{install, run};
 use crate::program::{HubFolder, NATIONAL, program};
-use crate::promtool::run;
 
 /// Longest wait for an answer of a hub whose disk fails.
 const ANSWER_MAX: Duration = Duration::from_secs(20);
@@ -32,11 +32,7 @@ pub async fn strace(test: &str) -> bool {
 async fn find() -> Result<(), String> {
     let here = Path::new(".");
     if run("strace", &["-V"], here).await.is_err() {
-        let install = ["install", "--yes", "--no-install-recommends", "strace"];
-        if run("apt-get", &install, here).await.is_err() {
-            run("apt-get", &["update", "-q"], here).await?;
-            run("apt-get", &install, here).await?;
-        }
+        install(&["strace"]).await?;
     }
     run("strace", &["-o", "/dev/null", "true"], here).await.map(drop)
 }
