@@ -153,6 +153,10 @@ pub struct Round {
 impl Carrier {
     /// At work; nothing is done before [`Round::run`] or [`Round::once`].
     pub fn at_work(self) -> Round {
+        // There from the start: what only appears with its first failure is not seen to rise.
+        for outcome in ["delivered", "given-up"] {
+            self.counter(outcome).absolute(0);
+        }
         Round { carrier: self, tried: HashMap::new(), refreshed: None }
     }
 
@@ -287,8 +291,12 @@ impl Carrier {
     }
 
     fn count(&self, outcome: &'static str) {
+        self.counter(outcome).increment(1);
+    }
+
+    fn counter(&self, outcome: &'static str) -> metrics::Counter {
         let labels = [("carrier", self.name.clone()), ("outcome", outcome.to_owned())];
-        metrics::counter!("hub_alert_messages_total", &labels).increment(1);
+        metrics::counter!("hub_alert_messages_total", &labels)
     }
 }
 
