@@ -48,7 +48,7 @@ const CALLERS: [(&str, Role); 4] = [
 /// How often the views look even if nobody rang.
 const TICK: Duration = Duration::from_millis(50);
 /// How long anything may take before a test fails.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The hub; dropped, it stops listening.
 pub struct HttpHub {

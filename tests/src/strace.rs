@@ -13,7 +13,7 @@ use crate::debian::{install, run};
 use crate::program::{HubFolder, NATIONAL, program};
 
 /// Longest wait for an answer of a hub whose disk fails.
-const ANSWER_MAX: Duration = Duration::from_secs(20);
+const ANSWER_MAX: Duration = Duration::from_secs(60);
 
 static THERE: OnceCell<Result<(), String>> = OnceCell::const_new();
 
