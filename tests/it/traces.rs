@@ -225,7 +225,8 @@ async fn report_headers(broker: &TestBroker) -> Vec<String> {
     let stream = hub.jetstream.get_stream(name).await.expect("a stream");
     let state = stream.get_info().await.expect("an info").state;
     let mut headers = Vec::new();
-    for sequence in state.first_sequence..=state.last_sequence {
+    // An empty stream begins and ends at 0, which is no message.
+    for sequence in state.first_sequence.max(1)..=state.last_sequence {
         let message = stream.get_raw_message(sequence).await.expect("no report is deleted");
         if !message.subject.ends_with(subjects::INVENTORY_TOKEN) {
             headers.push(traceparent(&message.headers));
