@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::case::event_enum;
 use crate::publicity::Statement;
@@ -113,6 +114,18 @@ pub struct PublicityStated {
     pub by: String,
     /// The table.
     pub statement: Statement,
+    /// The message in which its adapter told it. Absent: handed in by the console's form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent: Option<Sent>,
+}
+
+/// Which message of a province's adapter told something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Sent {
+    /// When the province made it.
+    pub stated_at: Timestamp,
+    /// Its id.
+    pub message: Uuid,
 }
 
 event_enum! {

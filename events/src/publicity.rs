@@ -3,10 +3,15 @@
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::ids::NotAName;
+use uuid::Uuid;
+
+use crate::ids::{NotAName, ProvinceCode};
+use crate::proof::Hash;
+use crate::reconcile::bytes_hash;
 
 /// A calendar month, written `2026-11`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -49,6 +54,15 @@ impl Month {
             (year, 1) => Self { year: year - 1, month: 12 },
             (year, month) => Self { year, month: month - 1 },
         }
+    }
+}
+
+impl Month {
+    /// Whether a table for it may be handed in on `today`: this month or one of the twelve before.
+    pub fn is_open_on(self, today: Date) -> bool {
+        let Some(this) = Self::of(today) else { return false };
+        let number = |it: Self| i32::from(it.year) * 12 + i32::from(it.month);
+        (0..=MONTHS_BACK_MAX).contains(&(number(this) - number(self)))
     }
 }
 
@@ -161,12 +175,44 @@ pub struct Statement {
     pub knowledge_base: bool,
 }
 
+/// What a province's adapter hands in for one month: the `data` of `cn.gov.mot.hub.publicity.v1`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// The log and environment.
+    pub origin: String,
+    /// Who tells it.
+    pub province: ProvinceCode,
+    /// The adapter's name and version.
+    pub adapter: String,
+    /// The table.
+    pub statement: Statement,
+}
+
+/// The same with its envelope. Signed by the province like a report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatementMessage {
+    /// The statement's own id, the same for every attempt.
+    pub id: Uuid,
+    /// When the province made it: of one adapter's statements for a month, the latest counts.
+    pub stated_at: Timestamp,
+    /// What it says.
+    pub told: Told,
+}
+
+/// How many months before this one may still be told or corrected.
+pub const MONTHS_BACK_MAX: i32 = 12;
 /// Longest text of a row, in characters.
 pub const TEXT_CHARACTERS_MAX: usize = 500;
 /// Largest figure of a row.
 pub const FIGURE_MAX: u32 = 100_000_000;
 
 impl Statement {
+    /// By which the same is recognised.
+    pub fn hash(&self) -> Hash {
+        let bytes = serde_json::to_vec(self).expect("plain structs always serialize");
+        bytes_hash(&bytes)
+    }
+
     /// Which field is not usable, if one is not; as a JSON pointer.
     pub fn flaw(&self) -> Option<String> {
         if self.rows.len() != ROWS {
@@ -203,6 +249,20 @@ mod tests {
         for wrong in ["2026-13", "2026-00", "26-12", "2026-1", "2026/12", "２026-1", "1999-12", ""]
         {
             assert!(wrong.parse::<Month>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_month_is_open_from_its_first_day_for_twelve_months_more() {
+        let month: Month = "2026-02".parse().unwrap();
+        for (day, open) in [
+            ("2026-01-31", false),
+            ("2026-02-01", true),
+            ("2027-02-28", true),
+            ("2027-03-01", false),
+            ("1999-02-01", false),
+        ] {
+            assert_eq!(month.is_open_on(day.parse().unwrap()), open, "{day}");
         }
     }
 

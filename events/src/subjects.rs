@@ -43,6 +43,8 @@ pub const RECONCILE_TOKEN: &str = "reconcile";
 pub const INVENTORY_TOKEN: &str = "inventory";
 /// The token of lists, among the reports.
 pub const HOLDINGS_TOKEN: &str = "holdings";
+/// The token of statements of publicity (annex 1), among the reports.
+pub const PUBLICITY_TOKEN: &str = "publicity";
 
 /// `hub.v1.work.22.>`: what a province's consumer filters.
 pub fn work_of(province: ProvinceCode) -> String {

@@ -18,7 +18,10 @@ use crate::reference::ReferenceEvent;
 use crate::report::{Report, ReportMessage};
 use crate::work::{Receipts, Work};
 
+mod publicity;
 mod straight;
+
+pub use publicity::{statement_from_bytes, statement_to_bytes};
 
 /// What every type begins with.
 pub const TYPE_PREFIX: &str = "cn.gov.mot.hub.";

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::ids::{CaseId, CaseNumber, ProvinceCode, ReportId, RequestId};
 use crate::proof::{Digest, Hash};
@@ -122,6 +123,31 @@ pub struct ReportReceipt {
     pub next_number: Option<u64>,
 }
 
+/// The hub has this statement of publicity, or has refused it for good: stop sending it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatementReceipt {
+    /// The statement's id.
+    pub statement: Uuid,
+    /// Where it stands in the log; absent if it was refused, or said what was on record already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<u64>,
+    /// The chain hash there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash: Option<Hash>,
+    /// The refusal's code, if it was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+}
+
+/// Anything that a province may stop sending.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Receipt {
+    /// A report of a case.
+    Report(ReportReceipt),
+    /// A statement of publicity.
+    Statement(StatementReceipt),
+}
+
 /// The `data` of `cn.gov.mot.hub.receipts.v1`: many receipts under one signature.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipts {
@@ -131,8 +157,11 @@ pub struct Receipts {
     pub province: ProvinceCode,
     /// The writer's epoch.
     pub epoch: u64,
-    /// The receipts; at most `subjects::RECEIPTS_A_MESSAGE_MAX`.
+    /// The receipts; at most `subjects::RECEIPTS_A_MESSAGE_MAX`, statements among them.
     pub receipts: Vec<ReportReceipt>,
+    /// The same for statements of publicity; only who sends such gets any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub statements: Vec<StatementReceipt>,
 }
 
 /// The signed answer to a submission: what was recorded, where, and until when it is due.

@@ -144,6 +144,8 @@ pub const CODES: &[(&str, u16, &str, &str)] = &[
     ("second-person-needed",      403, "须由另一人确认",       "somebody else than who ordered it must confirm it"),
     ("redrive-ended",             409, "重新处理已结束",       "the re-drive has ended"),
     ("too-many-redrives",         409, "重新处理过多",         "too many re-drives are open"),
+    ("statement-superseded",      409, "已有更新的报表",       "a newer statement of this month is on record"),
+    ("too-many-statements",       409, "该月更正次数过多",     "the month has been told too often"),
     ("bad-calendar",              422, "日历不可用",           "the calendar is not usable"),
     // Signing in through an OpenID provider.
     ("oidc-unreachable",           503, "身份提供方无应答",     "the OpenID provider gives no usable answer"),

@@ -254,12 +254,9 @@ impl Stage {
             refused: None,
             next_number: None,
         };
-        let receipts = Receipts {
-            origin: ORIGIN.to_owned(),
-            province: "22".parse().unwrap(),
-            epoch: 5,
-            receipts: reports.iter().map(receipt).collect(),
-        };
+        let (origin, province) = (ORIGIN.to_owned(), "22".parse().unwrap());
+        let (receipts, statements) = (reports.iter().map(receipt).collect(), vec![]);
+        let receipts = Receipts { origin, province, epoch: 5, receipts, statements };
         let body = wire::receipts_to_bytes(uuid::Uuid::from_u128(8), moment(), &receipts);
         self.send(hub, &self.hub_key, subjects::RECEIPTS_TOKEN, body).await;
     }

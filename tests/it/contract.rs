@@ -111,6 +111,7 @@ fn the_document_names_every_subject_of_a_province_and_no_other() {
     expected.insert(subjects::work(province, subjects::RECONCILE_TOKEN));
     expected.insert(subjects::report(province, subjects::INVENTORY_TOKEN));
     expected.insert(subjects::report(province, subjects::HOLDINGS_TOKEN));
+    expected.insert(subjects::report(province, subjects::PUBLICITY_TOKEN));
     expected.extend(News::TOKENS.iter().map(|it| subjects::report(province, it)));
     expected.insert(format!("{api}.CONSUMER.MSG.NEXT.{work}.{consumer}"));
     expected.insert(format!("{api}.CONSUMER.INFO.{work}.{consumer}"));
@@ -135,7 +136,7 @@ fn the_document_names_every_type_of_message_and_no_other() {
     let works = WORK_KINDS.map(|it| (format!("{prefix}work.{}.v1", it.token()), "work"));
     let reports = News::TOKENS.map(|it| (format!("{prefix}report.{it}.v1"), "report"));
     let receipts = (format!("{prefix}receipts.v1"), "receipts");
-    let comparing = ["reconcile", "inventory", "holdings"];
+    let comparing = ["reconcile", "inventory", "holdings", "publicity"];
     let comparing = comparing.map(|it| (format!("{prefix}{it}.v1"), it));
     let expected: BTreeMap<String, &str> =
         works.into_iter().chain(reports).chain([receipts]).chain(comparing).collect();

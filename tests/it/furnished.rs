@@ -234,6 +234,7 @@ impl Furnished {
             ProvinceCommand::StatePublicity(PublicityStated {
                 by: word("publicity-by"),
                 statement,
+                sent: None,
             }),
             ProvinceCommand::Pause { operator, reason: word("pause") },
         ] {

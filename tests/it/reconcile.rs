@@ -261,7 +261,13 @@ fn a_report_that_was_receipted_and_never_recorded_is_found_and_said_again() {
         next_number: None,
     };
     let (origin, province) = (ORIGIN.to_owned(), scene.province);
-    let receipts = Receipts { origin, province, epoch: scene.epoch(), receipts: vec![receipt] };
+    let receipts = Receipts {
+        origin,
+        province,
+        epoch: scene.epoch(),
+        receipts: vec![receipt],
+        statements: vec![],
+    };
     let body = wire::receipts_to_bytes(uuid::Uuid::from_u128(7), scene.now(), &receipts);
     let jws = signature::sign(&hub_key(), HUB_KEY_ID, Purpose::ToProvince, &body);
     let arrived = scene.adapter().arrive(Bytes::from(body), Some(jws), false, scene.now());
@@ -298,7 +304,13 @@ fn a_refusal_that_uses_up_no_number_does_not_hold_up_what_was_written_behind_it(
         next_number: Some(2),
     };
     let (origin, province) = (ORIGIN.to_owned(), scene.province);
-    let receipts = Receipts { origin, province, epoch: scene.epoch(), receipts: vec![refused] };
+    let receipts = Receipts {
+        origin,
+        province,
+        epoch: scene.epoch(),
+        receipts: vec![refused],
+        statements: vec![],
+    };
     let body = wire::receipts_to_bytes(uuid::Uuid::from_u128(7), scene.now(), &receipts);
     let jws = signature::sign(&hub_key(), HUB_KEY_ID, Purpose::ToProvince, &body);
     scene.adapter().arrive(Bytes::from(body), Some(jws), false, scene.now()).unwrap();

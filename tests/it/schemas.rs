@@ -66,7 +66,7 @@ fn every_schema_has_good_and_bad_examples_that_are_so() {
     assert!(lacking.is_empty(), "no examples: {lacking:?}");
 }
 
-fn check(name: &str, bytes: &[u8]) {
+pub(crate) fn check(name: &str, bytes: &[u8]) {
     let value: Value = serde_json::from_slice(bytes).unwrap();
     let told =
         schema(name).validate(&value).map_err(|it| format!("{it} at {}", it.instance_path()));
@@ -184,7 +184,13 @@ fn receipts_of_both_kinds_fit_their_schemas() {
     };
     let province = ProvinceCode::new(22).unwrap();
     let receipts = vec![one(None), one(Some("out-of-order"))];
-    let receipts = Receipts { origin: "hub.test/schemas".into(), province, epoch: 1, receipts };
+    let receipts = Receipts {
+        origin: "hub.test/schemas".into(),
+        province,
+        epoch: 1,
+        receipts,
+        statements: vec![],
+    };
     check("receipts", &wire::receipts_to_bytes(Uuid::from_u128(4), now(), &receipts));
     let receipt = SubmissionReceipt {
         origin: "hub.test/schemas".into(),

@@ -170,7 +170,13 @@ fn receipts_vectors() -> Vec<Value> {
         next_number: None,
     };
     let receipts = vec![recorded, refused];
-    let receipts = Receipts { origin: ORIGIN.to_owned(), province: province(), epoch: 3, receipts };
+    let receipts = Receipts {
+        origin: ORIGIN.to_owned(),
+        province: province(),
+        epoch: 3,
+        receipts,
+        statements: vec![],
+    };
     let own = id("01890a5d-ac96-774b-bcce-b302099a8061");
     let bytes = wire::receipts_to_bytes(own, at("2026-02-13T02:00:01Z"), &receipts);
     let jws = signature::sign(&hub_key(), "hub-1", Purpose::ToProvince, &bytes);

@@ -2,7 +2,17 @@
 
 use crate::case::CaseEvent;
 use crate::ids::ReportId;
+use crate::province::{PublicityStated, Sent};
+use crate::publicity::StatementMessage;
 use crate::report::{News, ReportMessage};
+
+/// Whether a statement of publicity on record is the one that the adapter sent.
+pub fn states_the_same(event: &PublicityStated, message: &StatementMessage) -> bool {
+    let sent = Sent { stated_at: message.stated_at, message: message.id };
+    event.sent == Some(sent)
+        && event.by == message.told.adapter
+        && event.statement == message.told.statement
+}
 
 /// The report that led to it. An event with one needs that report, signed, as its evidence.
 pub fn report_of(event: &CaseEvent) -> Option<ReportId> {

@@ -7,18 +7,18 @@ use events::province::{
     ProvinceEnrolled, ProvinceEvent, ProvinceLeft, ProvincePaused, ProvinceResumed,
     PublicityStated,
 };
-use events::publicity::{Month, Statement};
+use events::publicity::Month;
 use jiff::Timestamp;
 
+use self::publicity::Told;
 use crate::refusal::Refusal;
+
+pub mod publicity;
 
 /// How long an adapter's version may be; the schema of reports says the same.
 const ADAPTER_CHARACTERS_MAX: usize = 64;
 /// How long a key's name may be.
 const KEY_ID_CHARACTERS_MAX: usize = 64;
-
-/// Of how many months a province's publicity is remembered here.
-const PUBLICITY_MONTHS_KEPT: usize = 3;
 
 /// A province as its story tells it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,9 +41,9 @@ pub struct Province {
     pub maintenance: Vec<MaintenanceDeclared>,
     /// Which versions of its adapter passed the conformance kit, each with its latest certificate.
     pub certified: BTreeMap<String, AdapterCertified>,
-    /// What it did to make the service known, by month: the latest word of each
-    /// of the latest months. For recognising what is said again; the statistics read the log.
-    pub publicity: BTreeMap<Month, Statement>,
+    /// What it told of its publicity, by month, of the latest months. For recognising what is said
+    /// again; the statistics read the log.
+    pub publicity: BTreeMap<Month, Told>,
 }
 
 /// What somebody wants recorded about a province.
@@ -132,7 +132,7 @@ pub fn decide(state: &Province, command: &ProvinceCommand) -> Result<Vec<Provinc
             vec![ProvinceLeft { operator, reason }.into()]
         }
         ProvinceCommand::Certify(certified) => certify(state, certified)?,
-        ProvinceCommand::StatePublicity(it) => state_publicity(state, it)?,
+        ProvinceCommand::StatePublicity(it) => publicity::decide(&state.publicity, it)?,
     })
 }
 
@@ -145,14 +145,6 @@ fn certify(state: &Province, it: &AdapterCertified) -> Result<Vec<ProvinceEvent>
     let known = state.certified.get(&it.adapter_version);
     let older = known.is_some_and(|known| known.expires_at >= it.expires_at);
     Ok(if older { vec![] } else { vec![it.clone().into()] })
-}
-
-fn state_publicity(state: &Province, it: &PublicityStated) -> Result<Vec<ProvinceEvent>, Refusal> {
-    if it.statement.flaw().is_some() {
-        return Err(Refusal::OutOfBounds { field: "statement" });
-    }
-    let known = state.publicity.get(&it.statement.month);
-    Ok(if known == Some(&it.statement) { vec![] } else { vec![it.clone().into()] })
 }
 
 fn declare(state: &Province, absence: &MaintenanceDeclared) -> Result<Vec<ProvinceEvent>, Refusal> {
@@ -220,10 +212,7 @@ pub fn evolve(mut state: Province, event: &ProvinceEvent) -> Province {
             state.expiries.insert(set.key_id.clone(), set.until);
         }
         ProvinceEvent::PublicityStated(it) => {
-            state.publicity.insert(it.statement.month, it.statement.clone());
-            if state.publicity.len() > PUBLICITY_MONTHS_KEPT {
-                state.publicity.pop_first();
-            }
+            publicity::evolve(&mut state.publicity, it);
         }
         ProvinceEvent::ProvinceLeft(_) => {
             for key_id in std::mem::take(&mut state.key_order) {

@@ -94,6 +94,12 @@ pub enum Refusal {
     /// Too many are open.
     #[error("too many re-drives are open")]
     TooManyRedrives,
+    /// The same adapter has told the month later than this.
+    #[error("a newer statement of this month is on record")]
+    StatementSuperseded,
+    /// The month was told too often.
+    #[error("the month has been told too often")]
+    TooManyStatements,
     /// The calendar contradicts itself or covers other dates than its year.
     #[error("the calendar is not usable: {why}")]
     BadCalendar {
@@ -132,6 +138,8 @@ impl Refusal {
             Self::SecondPersonNeeded => "second-person-needed",
             Self::RedriveEnded => "redrive-ended",
             Self::TooManyRedrives => "too-many-redrives",
+            Self::StatementSuperseded => "statement-superseded",
+            Self::TooManyStatements => "too-many-statements",
             Self::BadCalendar { .. } => "bad-calendar",
         }
     }

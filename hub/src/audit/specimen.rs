@@ -4,16 +4,19 @@ use std::path::{Path, PathBuf};
 
 use ed25519_dalek::SigningKey;
 use events::case::{CaseDelivered, CaseRated};
-use events::envelope::{Actor, Event, Evidence};
+use events::envelope::{Actor, Envelope, Event, Evidence};
 use events::ids::{ProvinceCode, ReportId, RequestId, StreamName};
 use events::keeping::CheckpointSigned;
 use events::proof::Hash;
 use events::proof::note::Checkpoint;
 use events::proof::signature::{self, Purpose};
-use events::province::{KeyPurpose, KeyRegistered, KeyRevoked};
+use events::province::{
+    KeyPurpose, KeyRegistered, KeyRevoked, ProvinceEvent, PublicityStated, Sent,
+};
+use events::publicity::{Fulfilment, ROWS, Statement, Told};
 use events::report::{News, Report, ReportMessage};
 use events::vocabulary::Rating;
-use events::wire::report_to_bytes;
+use events::wire::{report_to_bytes, statement_to_bytes};
 use events::work::WorkKind;
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -125,4 +128,30 @@ pub(crate) fn checkpoints(path: &Path) -> PathBuf {
     let mut it = crate::log::checkpoint::Checkpointer::new(&file, hub_key(), "hub-1", ORIGIN, None);
     it.sign(head, Timestamp::from_second(1_771_000_000).unwrap()).unwrap();
     file
+}
+
+/// A statement of publicity that follows the specimen: good, unsigned, changed after it was signed, and signed
+/// by a stranger.
+pub(crate) fn stated(which: usize) -> Envelope {
+    let month = "2026-02".parse().unwrap();
+    let rows = vec![Fulfilment { first: 1, second: 0, text: String::new() }; ROWS];
+    let mut statement = Statement { month, rows, carriers_told_share: None, knowledge_base: true };
+    let stated_at = Timestamp::from_second(1_771_000_000).unwrap();
+    let (origin, adapter) = (ORIGIN.to_owned(), "1.0.0".to_owned());
+    let told = Told { origin, province: jilin(), adapter, statement: statement.clone() };
+    let message = Uuid::from_u128(79);
+    let bytes = statement_to_bytes(message, stated_at, &told);
+    let signer = if which == 3 { SigningKey::from_bytes(&[99; 32]) } else { province_key() };
+    let signature = signature::sign(&signer, "22-sign-1", Purpose::Report, &bytes);
+    if which == 2 {
+        statement.rows[0].first = 2;
+    }
+    let sent = Some(Sent { stated_at, message });
+    let event = ProvinceEvent::from(PublicityStated { by: told.adapter, statement, sent });
+    let last = events::ids::EventId(Uuid::from_u128(1_000));
+    let mut envelope =
+        Maker::after(last).envelope(StreamName::Province(jilin()), Event::Province(event));
+    envelope.actor = Actor::Province(jilin());
+    envelope.evidence = (which != 1).then_some(Evidence { bytes, signature });
+    envelope
 }

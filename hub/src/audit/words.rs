@@ -14,9 +14,9 @@ use events::proof::Hash;
 use events::proof::evidence;
 use events::proof::note::Checkpoint;
 use events::proof::signature::{self, Purpose, SignatureError};
-use events::province::{KeyPurpose, ProvinceEvent};
+use events::province::{KeyPurpose, ProvinceEvent, PublicityStated};
 use events::report::ReportMessage;
-use events::wire::{event_from_bytes, report_from_bytes};
+use events::wire::{event_from_bytes, report_from_bytes, statement_from_bytes};
 
 use crate::audit::walk::Row;
 use crate::log::columns::{self, Columns};
@@ -104,24 +104,49 @@ fn claim(row: &Row<'_>, envelope: &Envelope) -> Result<Option<Claim>, String> {
         (Some(bytes), Some(jws)) => (bytes, jws),
         _ => return Err("its evidence and its signature do not belong together".to_owned()),
     };
-    let message = report_from_bytes(bytes).map_err(|it| format!("its evidence: {it}"))?;
-    same_words(envelope, &message)?;
-    let report = message.report;
+    let (province, origin) = match &envelope.event {
+        Event::Province(ProvinceEvent::PublicityStated(it)) => stated(envelope, it, bytes)?,
+        _ => reported(envelope, bytes)?,
+    };
     if let Actor::Province(actor) = envelope.actor
-        && actor != report.province
+        && actor != province
     {
         return Err("its evidence is another province's".to_owned());
     }
+    if origin != row.link.origin {
+        return Err("its evidence answers another log".to_owned());
+    }
+    let id = signature::key_id(jws).map_err(|it| format!("its evidence: {it}"))?;
+    Ok(Some(Claim { key: (province, id), fits: None }))
+}
+
+/// Who reported it, to which log.
+fn reported(envelope: &Envelope, bytes: &[u8]) -> Result<(ProvinceCode, String), String> {
+    let message = report_from_bytes(bytes).map_err(|it| format!("its evidence: {it}"))?;
+    same_words(envelope, &message)?;
+    let report = message.report;
     if let StreamName::Case(case) = envelope.stream
         && case != report.case
     {
         return Err("its evidence is about another case".to_owned());
     }
-    if report.origin != row.link.origin {
-        return Err("its evidence answers another log".to_owned());
+    Ok((report.province, report.origin))
+}
+
+/// The same of what an adapter told of publicity.
+fn stated(
+    envelope: &Envelope,
+    it: &PublicityStated,
+    bytes: &[u8],
+) -> Result<(ProvinceCode, String), String> {
+    let message = statement_from_bytes(bytes).map_err(|it| format!("its evidence: {it}"))?;
+    if envelope.stream != StreamName::Province(message.told.province) {
+        return Err("its evidence is another province's".to_owned());
     }
-    let id = signature::key_id(jws).map_err(|it| format!("its evidence: {it}"))?;
-    Ok(Some(Claim { key: (report.province, id), fits: None }))
+    if !evidence::states_the_same(it, &message) {
+        return Err("it says something else than the province signed".to_owned());
+    }
+    Ok((message.told.province, message.told.origin))
 }
 
 impl Words {
@@ -279,6 +304,9 @@ impl Words {
 /// A province's word without the province's signature: whoever wrote the log may have made it up.
 fn unsaid(envelope: &Envelope) -> Result<(), String> {
     match &envelope.event {
+        Event::Province(ProvinceEvent::PublicityStated(it)) if it.sent.is_some() => {
+            Err("it is an adapter's word, and nothing shows that the province said it".to_owned())
+        }
         Event::Case(event) if evidence::report_of(event).is_some() => {
             Err("it is a province's word, and nothing shows that the province said it".to_owned())
         }

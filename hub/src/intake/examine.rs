@@ -187,7 +187,7 @@ fn comparison(
     }
 }
 
-fn fault(error: WireError) -> Fault {
+pub(super) fn fault(error: WireError) -> Fault {
     match error {
         WireError::Unreadable { .. } => Fault::Unreadable,
         WireError::UnknownKind { .. } => Fault::UnknownKind,
@@ -201,7 +201,7 @@ fn token(subject: &str, province: ProvinceCode) -> Option<&'static str> {
     News::TOKENS.into_iter().find(|it| subjects::report(province, it) == subject)
 }
 
-fn one_signature(headers: Option<&HeaderMap>) -> Result<&str, Fault> {
+pub(super) fn one_signature(headers: Option<&HeaderMap>) -> Result<&str, Fault> {
     let mut all = headers.into_iter().flat_map(|it| it.get_all(subjects::SIGNATURE_HEADER));
     match (all.next(), all.next()) {
         (None, _) => Err(Fault::NoSignature),
@@ -210,7 +210,7 @@ fn one_signature(headers: Option<&HeaderMap>) -> Result<&str, Fault> {
     }
 }
 
-fn verify(
+pub(super) fn verify(
     jws: &str,
     payload: &[u8],
     province: ProvinceCode,

@@ -1,6 +1,8 @@
 //! What provinces say. Acknowledged only after it is on record, refused for good, or kept as a stray.
 
 mod again;
+mod statements;
+mod strays;
 
 use std::time::Duration;
 
@@ -9,7 +11,7 @@ use events::envelope::{Actor, Event, Position, Recorded};
 use events::ids::{CaseId, ProvinceCode, ReportId, RequestId, StreamName};
 use events::personal::{has_identity_number, tells_identity_number};
 use events::wire::Comparison;
-use events::work::ReportReceipt;
+use events::work::{Receipt, ReportReceipt, StatementReceipt};
 use hub_core::command::Command;
 use hub_core::refusal::Refusal;
 use tokio::sync::mpsc;
@@ -21,7 +23,7 @@ use crate::intake::examine::{Examined, Incoming, examine, examine_comparison};
 pub use crate::intake::settled::{Fate, Message, Settled};
 use crate::intake::traced;
 use crate::log::Readers;
-use crate::quarantine::{Quarantine, Stray};
+use crate::quarantine::Quarantine;
 use crate::registrar::{Answer, Ask, Registrar, Unavailable, What, case_event};
 use crate::vault::Opener;
 use crate::views::membership::Membership;
@@ -36,9 +38,6 @@ const IDENTITY_NUMBER_IN_CLEAR: &str = "identity-number-in-clear";
 const UNREADABLE_HEADERS: &str = "unreadable-headers";
 /// The code of a report whose adapter has no valid certificate here.
 const ADAPTER_NOT_CERTIFIED: &str = "adapter-not-certified";
-/// Longest subject that is kept with a stray, in characters.
-const SUBJECT_CHARACTERS_MAX: usize = 256;
-
 /// The desk at which reports are taken in. One for all provinces; no broker in sight.
 pub struct ReportDesk {
     /// The log that reports must name.
@@ -56,7 +55,7 @@ pub struct ReportDesk {
     /// What time it is.
     pub clock: Clock,
     /// Where receipts go.
-    pub receipts: mpsc::Sender<(ProvinceCode, ReportReceipt)>,
+    pub receipts: mpsc::Sender<(ProvinceCode, Receipt)>,
     /// Where inventories and lists go.
     pub comparisons: mpsc::Sender<(ProvinceCode, Position, Comparison)>,
 }
@@ -70,8 +69,10 @@ enum Verdict {
     },
     /// An inventory or a list, or that there was no room for it: the adapter tells it again.
     Comparison(&'static str),
+    /// A statement of publicity that is on record, or was said before.
+    Statement(StatementReceipt, &'static str),
     /// A reason for the quarantine; a receipt only for who can be trusted to be the sender.
-    Stray(&'static str, Option<ReportReceipt>),
+    Stray(&'static str, Option<Receipt>),
     /// Its adapter may not speak now. No receipt: the adapter keeps it and sends it again, so that
     /// a certificate that comes later lets it in and nothing is lost.
     Uncertified,
@@ -82,9 +83,10 @@ impl Verdict {
     /// As the metrics call it.
     fn outcome(&self) -> &'static str {
         match self {
-            Self::Receipt(_, outcome) | Self::Comparison(outcome) | Self::Stray(outcome, _) => {
-                outcome
-            }
+            Self::Receipt(_, outcome)
+            | Self::Statement(_, outcome)
+            | Self::Comparison(outcome)
+            | Self::Stray(outcome, _) => outcome,
             Self::Early { .. } => "held",
             Self::Uncertified => ADAPTER_NOT_CERTIFIED,
             Self::Unknown => "left",
@@ -128,6 +130,10 @@ impl ReportDesk {
                     Ok(comparison) => self.pass_on(province, comparison).await,
                     Err(fault) => Verdict::Stray(fault.code(), None),
                 }));
+                continue;
+            }
+            if let Some(verdict) = self.statement(incoming, province).await {
+                verdicts.push(Some(verdict));
                 continue;
             }
             match examine(incoming, province, &self.origin, &self.membership) {
@@ -216,7 +222,7 @@ impl ReportDesk {
                 let refused = Some(refusal.code().to_owned());
                 let receipt = without_place(id, case, refused);
                 let receipt = self.with_next_number(receipt, report.message.report.province).await;
-                Verdict::Stray(refusal.code(), Some(receipt))
+                Verdict::Stray(refusal.code(), Some(Receipt::Report(receipt)))
             }
         };
         match verdict {
@@ -233,7 +239,7 @@ impl ReportDesk {
         let refused = Some(IDENTITY_NUMBER_IN_CLEAR.to_owned());
         let receipt = without_place(id, case, refused);
         let receipt = self.with_next_number(receipt, report.message.report.province).await;
-        Verdict::Stray(IDENTITY_NUMBER_IN_CLEAR, Some(receipt))
+        Verdict::Stray(IDENTITY_NUMBER_IN_CLEAR, Some(Receipt::Report(receipt)))
     }
 
     /// After a refusal an adapter must know how to count on: it may have lost count, and a refusal
@@ -291,7 +297,10 @@ impl ReportDesk {
                 }
                 Verdict::Receipt(receipt, outcome) => {
                     let case = Some(receipt.case);
-                    self.hand_out(province, receipt, outcome, case).await
+                    self.hand_out(province, Receipt::Report(receipt), outcome, case).await
+                }
+                Verdict::Statement(receipt, outcome) => {
+                    self.hand_out(province, Receipt::Statement(receipt), outcome, None).await
                 }
             });
         }
@@ -301,7 +310,7 @@ impl ReportDesk {
     async fn hand_out(
         &self,
         province: ProvinceCode,
-        receipt: ReportReceipt,
+        receipt: Receipt,
         outcome: &'static str,
         went_on: Option<CaseId>,
     ) -> Settled {
@@ -309,37 +318,6 @@ impl ReportDesk {
             Ok(()) => Settled { fate: Fate::Acknowledge, outcome, went_on },
             // Nobody sends receipts any more: the hub is stopping, and the report comes again.
             Err(_closed) => Settled { went_on, ..Settled::LEFT },
-        }
-    }
-
-    async fn keep_strays(
-        &self,
-        province: ProvinceCode,
-        batch: &[Message],
-        verdicts: &[Verdict],
-    ) -> bool {
-        let at = self.clock.now();
-        let stray = |(message, verdict): (&Message, &Verdict)| {
-            let Verdict::Stray(reason, _) = verdict else { return None };
-            let source = format!("province:{province}");
-            let sealed = self.opener.seal_stray(&source, &message.payload);
-            let headers = again::seal_headers(&self.opener, &source, message);
-            let subject = message.subject.chars().take(SUBJECT_CHARACTERS_MAX).collect();
-            Some(Stray { at, source, subject, reason: (*reason).to_owned(), sealed, headers })
-        };
-        let strays: Vec<Stray> = batch.iter().zip(verdicts).filter_map(stray).collect();
-        if strays.is_empty() {
-            return true;
-        }
-        let (quarantine, count) = (self.quarantine.clone(), strays.len());
-        let kept = tokio::task::spawn_blocking(move || quarantine.keep(&strays)).await;
-        match kept {
-            Ok(Ok(())) => true,
-            Ok(Err(error)) => {
-                error!(province.code = %province, count, %error, "cannot keep strays of {province}");
-                false
-            }
-            Err(_died) => false,
         }
     }
 }

@@ -30,7 +30,7 @@ struct Scene {
     views: Views,
     desk: Arc<ReportDesk>,
     waiting: Waiting,
-    receipts: mpsc::Receiver<(ProvinceCode, events::work::ReportReceipt)>,
+    receipts: mpsc::Receiver<(ProvinceCode, events::work::Receipt)>,
     _folder: tempfile::TempDir,
 }
 

@@ -129,7 +129,12 @@ impl Desk {
                 self.decide_case(Cause::of(ask), what, round)
             }
             What::Province { province, command } => {
-                self.decide_province(Cause::of(ask), *province, command, round)
+                self.decide_province(Cause::of(ask), *province, command, None, round)
+            }
+            What::Stated { province, stated, evidence } => {
+                let command = ProvinceCommand::StatePublicity(stated.clone());
+                let evidence = Some(evidence);
+                self.decide_province(Cause::of(ask), *province, &command, evidence, round)
             }
             What::Reference(event) => match self.published.decide(event) {
                 Err(refusal) => Ok(Verdict::Answer(Answer::Refused(refusal))),
@@ -231,8 +236,14 @@ impl Desk {
         cause: Cause,
         province: ProvinceCode,
         command: &ProvinceCommand,
+        evidence: Option<&Evidence>,
         round: &mut Round,
     ) -> Result<Verdict, Fatal> {
+        if let ProvinceCommand::StatePublicity(it) = command
+            && let Err(refusal) = hub_core::province::publicity::is_timely(it, round.at)
+        {
+            return Ok(Verdict::Answer(Answer::Refused(refusal)));
+        }
         let told = self.stories.province(&*self.log, province)?;
         let events = match hub_core::province::decide(&told.state, command) {
             Err(refusal) => return Ok(Verdict::Answer(Answer::Refused(refusal))),
@@ -248,7 +259,10 @@ impl Desk {
         told.version += events.len() as u64;
         let stream = StreamName::Province(province);
         let events = events.into_iter().map(Event::Province);
-        let events = cause.envelopes(stream, events, &mut self.ids, round.at);
+        let mut events = cause.envelopes(stream, events, &mut self.ids, round.at);
+        if let Some(first) = events.first_mut() {
+            first.evidence = evidence.cloned();
+        }
         let recorded_at = round.at;
         Ok(round.push(Append { stream, expected: builds_on, recorded_at, events, key: None }))
     }

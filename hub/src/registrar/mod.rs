@@ -17,6 +17,7 @@ use events::case::CaseEvent;
 use events::envelope::{Actor, Evidence, Recorded};
 use events::ids::{CaseId, ProvinceCode};
 use events::keeping::KeepingEvent;
+use events::province::PublicityStated;
 use events::reference::ReferenceEvent;
 use hub_core::command::Command;
 use hub_core::deadlines::Rules;
@@ -67,6 +68,15 @@ pub enum What {
         province: ProvinceCode,
         /// What.
         command: ProvinceCommand,
+    },
+    /// What a province's adapter told of its publicity (annex 1).
+    Stated {
+        /// Which.
+        province: ProvinceCode,
+        /// What.
+        stated: PublicityStated,
+        /// What the province signed.
+        evidence: Evidence,
     },
     /// A rule is published. A calendar that is not usable is refused. The registrar numbers it: the
     /// revision that is given does not count. The same content again is nothing new.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use events::ids::ProvinceCode;
 use events::proof::signature::Purpose;
-use events::work::{Receipts, ReportReceipt};
+use events::work::{Receipt, Receipts};
 use events::{subjects, wire};
 use tokio::sync::mpsc;
 use tracing::{debug, warn};
@@ -21,7 +21,7 @@ use crate::signer::Signer;
 pub const RECEIPTS_WAITING_MAX: usize = 4_096;
 
 /// A receipt and whom it is for.
-pub type ReceiptFor = (ProvinceCode, ReportReceipt);
+pub type ReceiptFor = (ProvinceCode, Receipt);
 
 /// Where receipts are handed in, and where they come out.
 pub fn channel() -> (mpsc::Sender<ReceiptFor>, mpsc::Receiver<ReceiptFor>) {
@@ -54,7 +54,7 @@ impl<C: Connector> ReceiptSender<C> {
         let mut messages = Vec::new();
         for (province, receipts) in by_province(receipts) {
             for chunk in receipts.chunks(subjects::RECEIPTS_A_MESSAGE_MAX) {
-                match self.message(province, chunk.to_vec()) {
+                match self.message(province, chunk) {
                     Ok(message) => messages.push(message),
                     Err(error) => warn!(error = %Chain(&error), "cannot compose receipts"),
                 }
@@ -70,14 +70,17 @@ impl<C: Connector> ReceiptSender<C> {
         }
     }
 
-    fn message(
-        &self,
-        province: ProvinceCode,
-        receipts: Vec<ReportReceipt>,
-    ) -> Result<Outgoing, CannotSend> {
+    fn message(&self, province: ProvinceCode, chunk: &[Receipt]) -> Result<Outgoing, CannotSend> {
         let id = uuid::Builder::from_random_bytes(random()?).into_uuid();
         let (origin, epoch) = (self.origin.name.clone(), self.origin.epoch);
-        let receipts = Receipts { origin, province, epoch, receipts };
+        let (mut receipts, mut statements) = (Vec::new(), Vec::new());
+        for receipt in chunk {
+            match receipt {
+                Receipt::Report(it) => receipts.push(it.clone()),
+                Receipt::Statement(it) => statements.push(it.clone()),
+            }
+        }
+        let receipts = Receipts { origin, province, epoch, receipts, statements };
         let payload = wire::receipts_to_bytes(id, self.clock.now(), &receipts);
         Ok(Outgoing {
             subject: subjects::work(province, subjects::RECEIPTS_TOKEN),
@@ -89,8 +92,8 @@ impl<C: Connector> ReceiptSender<C> {
     }
 }
 
-fn by_province(receipts: Vec<ReceiptFor>) -> BTreeMap<ProvinceCode, Vec<ReportReceipt>> {
-    let mut sorted: BTreeMap<ProvinceCode, Vec<ReportReceipt>> = BTreeMap::new();
+fn by_province(receipts: Vec<ReceiptFor>) -> BTreeMap<ProvinceCode, Vec<Receipt>> {
+    let mut sorted: BTreeMap<ProvinceCode, Vec<Receipt>> = BTreeMap::new();
     for (province, receipt) in receipts {
         sorted.entry(province).or_default().push(receipt);
     }

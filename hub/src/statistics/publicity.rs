@@ -19,8 +19,10 @@ pub const DUE_DAY: i8 = 25;
 pub struct Stated {
     /// When it was recorded; of several, the latest counts.
     pub at: Timestamp,
-    /// Who.
+    /// Who: an account of the console, or the adapter's version.
     pub by: String,
+    /// Its adapter sent it; otherwise it was filled in at the console.
+    pub by_adapter: bool,
     /// The table.
     pub statement: Statement,
 }
@@ -64,6 +66,8 @@ pub struct Sums {
     pub rows: [(u64, u64); ROWS],
     /// Provinces that said something.
     pub provinces: u64,
+    /// Of these, those whose adapter said it; the others filled in the form.
+    pub by_adapter: u64,
     /// Of these, those whose hotline's knowledge base has it.
     pub knowledge_bases: u64,
 }
@@ -107,7 +111,9 @@ impl Publicity {
         let own = self.scope.is_none_or(|it| it == province);
         if own && self.months.contains(&it.statement.month) {
             let (by, statement) = (it.by.clone(), it.statement.clone());
-            self.stated.insert((statement.month, province), Stated { at, by, statement });
+            let by_adapter = it.sent.is_some();
+            let stated = Stated { at, by, by_adapter, statement };
+            self.stated.insert((stated.statement.month, province), stated);
         }
     }
 
@@ -129,6 +135,7 @@ impl Publicity {
         let mut sums = Sums::default();
         for stated in self.stated.iter().filter(|it| it.0.0 == month).map(|it| it.1) {
             sums.provinces += 1;
+            sums.by_adapter += u64::from(stated.by_adapter);
             sums.knowledge_bases += u64::from(stated.statement.knowledge_base);
             for (sum, row) in sums.rows.iter_mut().zip(&stated.statement.rows) {
                 sum.0 += u64::from(row.first);

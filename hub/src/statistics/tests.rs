@@ -288,7 +288,7 @@ fn statement(month: &str, posters: u32) -> PublicityStated {
         carriers_told_share: None,
         knowledge_base: true,
     };
-    PublicityStated { by: "22-clerk".into(), statement }
+    PublicityStated { by: "22-clerk".into(), statement, sent: None }
 }
 
 #[test]

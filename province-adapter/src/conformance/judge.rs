@@ -96,26 +96,31 @@ impl Trust {
         order::place(book, report, now)
     }
 
-    /// An inventory or a list: the sandbox keeps no log to compare it with, and answers nothing.
+    /// An inventory, a list or publicity: the sandbox keeps no log of it, and answers nothing.
     fn is_comparison(&self, message: &Incoming<'_>) -> bool {
-        [subjects::INVENTORY_TOKEN, subjects::HOLDINGS_TOKEN]
+        [subjects::INVENTORY_TOKEN, subjects::HOLDINGS_TOKEN, subjects::PUBLICITY_TOKEN]
             .iter()
             .any(|it| message.subject == subjects::report(self.province, it))
     }
 
     fn read_comparison(&self, message: &Incoming<'_>) -> Result<(), Fault> {
         self.check_signature(message)?;
-        let told = wire::comparison_from_bytes(message.bytes)
-            .map_err(|it| ("not-a-report", format!("on `{}`: {it}", message.subject)))?;
-        let (province, origin) = match &told {
-            Comparison::Inventory(_, it) => (it.province, &it.origin),
-            Comparison::Holdings(it) => (it.province, &it.origin),
+        let wrong = |it| ("not-a-report", format!("on `{}`: {it}", message.subject));
+        let stated = subjects::report(self.province, subjects::PUBLICITY_TOKEN);
+        let (province, origin) = if message.subject == stated {
+            let told = wire::statement_from_bytes(message.bytes).map_err(wrong)?.told;
+            (told.province, told.origin)
+        } else {
+            match wire::comparison_from_bytes(message.bytes).map_err(wrong)? {
+                Comparison::Inventory(_, it) => (it.province, it.origin),
+                Comparison::Holdings(it) => (it.province, it.origin),
+            }
         };
         if province != self.province {
-            return Err(("wrong-province", format!("the comparison speaks for {province}")));
+            return Err(("wrong-province", format!("the message speaks for {province}")));
         }
-        if *origin != self.origin {
-            return Err(("wrong-origin", format!("the comparison's origin is `{origin}`")));
+        if origin != self.origin {
+            return Err(("wrong-origin", format!("the message's origin is `{origin}`")));
         }
         Ok(())
     }

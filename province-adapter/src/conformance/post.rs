@@ -160,7 +160,8 @@ impl PostOffice {
         for chunk in receipts.chunks(subjects::RECEIPTS_A_MESSAGE_MAX) {
             let reports = chunk.iter().map(|it| it.report).collect();
             let (origin, province) = (self.origin.clone(), self.province);
-            let receipts = Receipts { origin, province, epoch, receipts: chunk.to_vec() };
+            let receipts =
+                Receipts { origin, province, epoch, receipts: chunk.to_vec(), statements: vec![] };
             let now = self.shared.clock.real_now();
             let bytes = wire::receipts_to_bytes(fresh_id()?, now, &receipts);
             let signature = signature::sign(&self.key, HUB_KEY_ID, Purpose::ToProvince, &bytes);

@@ -131,6 +131,7 @@ impl Hub {
             province: "22".parse().unwrap(),
             epoch: 5,
             receipts: parcels.iter().map(receipt).collect(),
+            statements: vec![],
         };
         self.signed(wire::receipts_to_bytes(Uuid::from_u128(2), start(), &receipts))
     }

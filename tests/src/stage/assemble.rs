@@ -5,7 +5,7 @@ use std::sync::Arc;
 use events::envelope::Position;
 use events::ids::ProvinceCode;
 use events::wire::Comparison;
-use events::work::ReportReceipt;
+use events::work::Receipt;
 use hub::deadline_watch::DeadlineWatch;
 use hub::intake::reports::ReportDesk;
 use hub::log::sqlite::SqliteLog;
@@ -40,7 +40,7 @@ pub(super) struct Running {
     pub(super) router: Router<Pipe>,
     pub(super) desk: ReportDesk,
     pub(super) watch: DeadlineWatch,
-    pub(super) receipts: mpsc::Receiver<(ProvinceCode, ReportReceipt)>,
+    pub(super) receipts: mpsc::Receiver<(ProvinceCode, Receipt)>,
     pub(super) sender: ReceiptSender<Pipe>,
     pub(super) comparisons: mpsc::Receiver<(ProvinceCode, Position, Comparison)>,
     pub(super) reconciler: Reconciler<Pipe>,

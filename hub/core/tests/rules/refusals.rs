@@ -37,6 +37,8 @@ fn all() -> Vec<Refusal> {
         Refusal::SecondPersonNeeded,
         Refusal::RedriveEnded,
         Refusal::TooManyRedrives,
+        Refusal::StatementSuperseded,
+        Refusal::TooManyStatements,
         Refusal::BadCalendar { why: "unsorted" },
     ];
     match &all[0] {
@@ -66,6 +68,8 @@ fn all() -> Vec<Refusal> {
         | Refusal::SecondPersonNeeded
         | Refusal::RedriveEnded
         | Refusal::TooManyRedrives
+        | Refusal::StatementSuperseded
+        | Refusal::TooManyStatements
         | Refusal::BadCalendar { .. } => {}
     }
     all

@@ -161,6 +161,27 @@ fn nobody_but_the_province_can_have_said_what_a_province_says() {
 }
 
 #[test]
+fn an_adapters_publicity_stands_only_with_what_its_province_signed() {
+    for (nth, why) in [None, Some("nothing shows"), Some("something else"), Some("does not fit")]
+        .iter()
+        .enumerate()
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let path = specimen::make(folder.path());
+        let envelope = specimen::stated(nth);
+        let mut log = SqliteLog::open(&path, contract::ORIGIN).unwrap();
+        let item = contract::append(envelope.stream, 1, vec![envelope]);
+        assert!(log.append(vec![item]).unwrap()[0].is_ok());
+        drop(log);
+        let told = verdict(&path, Against::default());
+        match (why, told.damage) {
+            (None, damage) => assert!(damage.is_none() && told.signatures == 2, "{damage:?}"),
+            (Some(why), damage) => assert!(damage.unwrap().what.contains(why), "{why}"),
+        }
+    }
+}
+
+#[test]
 fn a_write_ahead_file_that_was_deleted_or_damaged_shows_against_the_checkpoints() {
     let folder = tempfile::tempdir().unwrap();
     let path = specimen::make(folder.path());

@@ -2,6 +2,7 @@
 
 use async_nats::{HeaderMap, HeaderValue};
 use events::ids::ProvinceCode;
+use events::work::Receipt;
 
 use super::{Fate, Message, ReportDesk, UNREADABLE_HEADERS, Verdict};
 use crate::quarantine::Stray;
@@ -63,8 +64,18 @@ impl TakeAgain for std::sync::Arc<ReportDesk> {
                     _ => Again::NotNow,
                 }
             }
+            Verdict::Statement(receipt, outcome) => {
+                let refused = receipt.refused.clone();
+                let receipt = Receipt::Statement(receipt);
+                let told = self.hand_out(province, receipt, outcome, None).await;
+                match told.fate {
+                    Fate::Acknowledge => Again::Taken(outcome, refused),
+                    _ => Again::NotNow,
+                }
+            }
             Verdict::Receipt(receipt, outcome) => {
                 let refused = receipt.refused.clone();
+                let receipt = Receipt::Report(receipt);
                 let told = self.hand_out(province, receipt, outcome, None).await;
                 match told.fate {
                     Fate::Acknowledge => Again::Taken(outcome, refused),

@@ -7,14 +7,14 @@ use events::vocabulary::{Outcome, Reason};
 use super::*;
 use crate::tests::{ORIGIN, Stage, accepted, delivered, province};
 
-struct Scene {
-    stage: Stage,
-    desk: ReportDesk,
-    receipts: mpsc::Receiver<(ProvinceCode, ReportReceipt)>,
+pub(super) struct Scene {
+    pub(super) stage: Stage,
+    pub(super) desk: ReportDesk,
+    receipts: mpsc::Receiver<(ProvinceCode, Receipt)>,
 }
 
 impl Scene {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let stage = Stage::new();
         stage.enroll(22).await;
         stage.enroll(23).await;
@@ -34,6 +34,15 @@ impl Scene {
     }
 
     async fn take(&mut self, batch: &[Message]) -> (Vec<Settled>, Vec<ReportReceipt>) {
+        let (settled, receipts) = self.take_all(batch).await;
+        let of_reports = receipts.into_iter().map(|it| match it {
+            Receipt::Report(it) => it,
+            Receipt::Statement(it) => panic!("nobody stated anything: {it:?}"),
+        });
+        (settled, of_reports.collect())
+    }
+
+    pub(super) async fn take_all(&mut self, batch: &[Message]) -> (Vec<Settled>, Vec<Receipt>) {
         let settled = self.desk.take(province(22), batch).await;
         let mut receipts = Vec::new();
         while let Ok((to, receipt)) = self.receipts.try_recv() {
@@ -43,7 +52,7 @@ impl Scene {
         (settled, receipts)
     }
 
-    fn strays(&self) -> Vec<(String, String, u64)> {
+    pub(super) fn strays(&self) -> Vec<(String, String, u64)> {
         self.stage.quarantine.counts().unwrap()
     }
 }

@@ -101,7 +101,11 @@ pub(super) fn publicity_table(figures: &Figures) -> Sheet {
                     Cell::text(wanted.second.0),
                     if second { Cell::Count(row.second.into()) } else { Cell::Empty },
                     Cell::text(row.text.as_str()),
-                    Cell::text(stated.by.as_str()),
+                    // An issued table is made again to the byte: no column is added to it.
+                    Cell::text(match stated.by_adapter {
+                        true => format!("适配器 adapter {}", stated.by),
+                        false => stated.by.clone(),
+                    }),
                     Cell::text(shanghai(stated.at)),
                 ]);
                 sheet.rows.push(cells);

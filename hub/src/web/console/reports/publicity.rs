@@ -38,6 +38,10 @@ words! { PublicityWords:
     of_provinces: "已报省份", "provinces that reported";
     bases: "知识库已增加", "knowledge bases extended";
     provinces: "各省报送情况", "By province";
+    missing: "未报", "missing";
+    way: "方式", "how";
+    by_form: "表单", "form";
+    by_adapter: "适配器", "adapter";
     state: "报送", "state";
     due: "应于此日前报送", "due by the end of";
     at: "记录于", "recorded at";
@@ -61,6 +65,8 @@ struct ProvinceRow {
     name: &'static str,
     mark: &'static str,
     state: &'static str,
+    /// By form or by adapter; nothing if nobody spoke.
+    way: &'static str,
     by: String,
     at: String,
     link: String,
@@ -93,6 +99,9 @@ struct PublicityPage {
     periods: Vec<Choice>,
     sums: Vec<SumRow>,
     spoke: u64,
+    by_form: u64,
+    by_adapter: u64,
+    missing: usize,
     bases: u64,
     provinces: Vec<ProvinceRow>,
     choices: Vec<Choice>,
@@ -167,6 +176,9 @@ async fn draw(
         periods: periods(present, wish.period, language),
         sums: sum_rows(&sums.rows, english),
         spoke: sums.provinces,
+        by_form: sums.provinces - sums.by_adapter,
+        by_adapter: sums.by_adapter,
+        missing: all.iter().filter(|it| it.1.is_none()).count(),
         bases: sums.knowledge_bases,
         provinces: all.iter().map(|it| province_row(*it, month, chosen, english)).collect(),
         choices: provinces(visitor, chosen),
@@ -216,10 +228,21 @@ fn province_row(
             Punctual::Missing => "late",
         },
         state: if english { en } else { zh },
+        way: way(stated, english),
         by: stated.map(|it| it.by.clone()).unwrap_or_default(),
         at: stated.map(|it| shanghai(it.at)).unwrap_or_default(),
         link: format!("/reports/publicity?period={month}&province={province}"),
         own: chosen == Some(province),
+    }
+}
+
+fn way(stated: Option<&Stated>, english: bool) -> &'static str {
+    let language = if english { Language::English } else { Language::Chinese };
+    let words = PublicityWords::of(language);
+    match stated {
+        None => "",
+        Some(it) if it.by_adapter => words.by_adapter,
+        Some(_) => words.by_form,
     }
 }
 
@@ -274,7 +297,7 @@ async fn handed_in(rooms: &Rooms, visitor: &Visitor, form: &Form) -> Result<Stri
         caused_by: None,
         what: What::Province {
             province,
-            command: ProvinceCommand::StatePublicity(PublicityStated { by, statement }),
+            command: ProvinceCommand::StatePublicity(PublicityStated { by, statement, sent: None }),
         },
     };
     match rooms.registrar.ask(ask).await? {
