@@ -30,6 +30,23 @@ CREATE TABLE IF NOT EXISTS listing (
   PRIMARY KEY (inventory, day)
 ) STRICT, WITHOUT ROWID;
 
+-- Annex 1 as this province stated it, the latest word of each month: sent until the hub has signed for it.
+-- `stated_at` is told time.
+CREATE TABLE IF NOT EXISTS statement (
+  month        TEXT PRIMARY KEY,
+  id           BLOB NOT NULL,
+  hash         BLOB NOT NULL,
+  stated_at    INTEGER NOT NULL,
+  body         BLOB NOT NULL,
+  created_at   INTEGER NOT NULL,
+  attempt      INTEGER NOT NULL DEFAULT 0,
+  pace_step    INTEGER NOT NULL DEFAULT 0,
+  next_send_at INTEGER,
+  ended_at     INTEGER,
+  position     INTEGER,
+  refusal      TEXT
+) STRICT, WITHOUT ROWID;
+
 -- What is written and emptied again to see whether a full disk has space.
 CREATE TABLE IF NOT EXISTS room (
   one    INTEGER PRIMARY KEY CHECK (one = 1),

@@ -16,6 +16,7 @@ use crate::ending::{self, Ended};
 use crate::inventory;
 use crate::keys::{HubSignatureError, Identity, OpenError, randomness};
 use crate::outbox::{self, Draft, ReportError, id, signed};
+use crate::publicity;
 use crate::recount;
 use crate::store::StoreError;
 
@@ -215,6 +216,7 @@ fn raise_epoch(connection: &Connection, epoch: u64, now: Timestamp) -> Result<bo
     if epoch > seen {
         connection.prepare_cached("UPDATE fence SET epoch = ?1")?.execute([epoch])?;
         ending::hurry(connection, now)?;
+        publicity::hurry(connection, now)?;
     }
     Ok(epoch >= seen)
 }
@@ -292,6 +294,12 @@ fn end_all(
             Ended::Before => {}
             // Somebody put an older store back, or the hub mixes up its provinces: it must show.
             Ended::UnknownReport => count(connection, UNKNOWN_REPORT)?,
+        }
+    }
+    for receipt in &receipts.statements {
+        if publicity::end(connection, receipt, now)? {
+            ended += 1;
+            refused += usize::from(receipt.refused.is_some());
         }
     }
     Ok(Arrival::Receipts { ended, refused })

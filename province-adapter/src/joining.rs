@@ -64,6 +64,7 @@ pub(super) fn run(role: &Role, config: &Path) -> Option<ExitCode> {
         ),
         Role::Serve
         | Role::Check { .. }
+        | Role::Publicity(_)
         | Role::Reconcile(_)
         | Role::Status { .. }
         | Role::Certify(_)

@@ -29,6 +29,7 @@ pub mod office;
 pub mod outbox;
 mod pacing;
 pub mod page;
+pub mod publicity;
 mod receiving;
 pub mod reconcile;
 mod recount;

@@ -1,6 +1,7 @@
 //! The sidecar: `serve` runs until it is told to stop, `check` says whether it would, `status` looks.
 
 mod joining;
+mod publishing;
 mod traces;
 
 use std::io::Write as _;
@@ -66,6 +67,8 @@ enum Role {
     },
     /// Compare with the hub now, as happens every day by itself: 0 settled, 1 not (yet). 立即对账
     Reconcile(Reconcile),
+    /// State a month's publicity table (annex 1): 0 kept (with `--wait`: taken), 1 not, 2 the file is unusable. 报送宣传推广工作统计表
+    Publicity(publishing::Publicity),
     /// What waits, why, and since when. 状态
     Status {
         /// For programs.
@@ -103,6 +106,7 @@ async fn main() -> ExitCode {
         Role::Check { json } => check_all(&config, json).await,
         Role::Status { json } => status(&config, json),
         Role::Reconcile(asked) => reconcile(&config, &asked).await,
+        Role::Publicity(asked) => return asked.run(&config).await,
         // These have returned above: they have no configuration of their own.
         Role::Certify(_) | Role::Sandbox(_) | Role::Init(_) | Role::Join(_) | Role::Rotate => {
             return ExitCode::from(2);

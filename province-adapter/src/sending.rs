@@ -17,7 +17,8 @@ use crate::adapter::Shared;
 use crate::headers;
 use crate::hops::Moment;
 use crate::inventory;
-use crate::outbox;
+use crate::outbox::{self, ReportError};
+use crate::publicity;
 use crate::store::StoreError;
 
 /// The longest idle wait of the sending loop: the slow tick behind every wake-up.
@@ -31,7 +32,7 @@ pub(crate) async fn send(shared: Arc<Shared>, client: Client) {
     context.set_timeout(PUBLISH_TIMEOUT);
     loop {
         let sent = if shared.connected.load(Ordering::Relaxed) {
-            send_due(&shared, &context).await + compare_due(&shared, &context).await
+            send_due(&shared, &context).await + tell_due(&shared, &context).await
         } else {
             0
         };
@@ -43,7 +44,8 @@ pub(crate) async fn send(shared: Arc<Shared>, client: Client) {
 
 fn next_due(connection: &rusqlite::Connection) -> Result<Option<Timestamp>, StoreError> {
     let (report, comparison) = (outbox::next_due(connection)?, inventory::next_due(connection)?);
-    Ok([report, comparison].into_iter().flatten().min())
+    let statement = publicity::next_due(connection)?;
+    Ok([report, comparison, statement].into_iter().flatten().min())
 }
 
 async fn wait_for_due(shared: &Shared) {
@@ -104,17 +106,20 @@ async fn send_due(shared: &Arc<Shared>, context: &Context) -> usize {
     parcels.len()
 }
 
-/// Inventories and lists. One that is lost is told again, until the hub has settled it.
-async fn compare_due(shared: &Arc<Shared>, context: &Context) -> usize {
+/// Inventories, lists and publicity. One that is lost is told again, until the hub has settled it.
+async fn tell_due(shared: &Arc<Shared>, context: &Context) -> usize {
     let (teller, now) = (Arc::clone(shared), shared.clock.real_now());
     let told_at = shared.clock.told_now();
     let claim = move |connection: &rusqlite::Connection| {
-        inventory::claim_due(connection, &teller.identity, &teller.pace, now, told_at)
+        let (identity, pace) = (&teller.identity, &teller.pace);
+        let mut messages = inventory::claim_due(connection, identity, pace, now, told_at)?;
+        messages.extend(publicity::claim_due(connection, identity, pace, now)?);
+        Ok::<_, ReportError>(messages)
     };
     let messages = match shared.store.write(claim).await {
         Ok(messages) => messages,
         Err(error) => {
-            warn!(error = %error, "cannot take an inventory");
+            warn!(error = %error, "cannot take an inventory or tell publicity");
             return 0;
         }
     };
@@ -131,7 +136,7 @@ async fn compare_due(shared: &Arc<Shared>, context: &Context) -> usize {
             Err(error) => Err(error),
         };
         if let Err(error) = published {
-            debug!(error = %error, "the broker did not take a comparison; it is told again");
+            debug!(error = %error, "the broker did not take it; it is told again");
         }
     }
     count

@@ -16,7 +16,7 @@ use crate::outbox::ADAPTER_VERSION;
 use crate::store::{StoreError, open_to_look};
 
 pub use keys::{CertificateSeen, KeySeen};
-pub use waits::{Compared, Distrusted, Refused, Stuck, Trouble};
+pub use waits::{Compared, Distrusted, Refused, StatementSeen, Stuck, Trouble};
 
 /// A heartbeat older than this means that no adapter runs on the store.
 pub const ALIVE_SECONDS_MAX: i64 = 20;
@@ -85,6 +85,8 @@ pub struct Status {
     pub refused: Vec<Refused>,
     /// Messages that were not believed, by reason.
     pub distrusted: Vec<Distrusted>,
+    /// Publicity tables (annex 1), the newest month first.
+    pub publicity: Vec<StatementSeen>,
     /// The newest comparison with the hub.
     pub compared: Option<Compared>,
     /// The province's keys, as they lie here.
@@ -177,6 +179,7 @@ impl Status {
             )?,
             refused: look.refused()?,
             distrusted: look.distrusted()?,
+            publicity: look.publicity()?,
             compared: look.compared()?,
             keys: keys::keys(config),
             certificate: keys::certificate(config),

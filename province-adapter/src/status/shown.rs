@@ -303,6 +303,7 @@ fn outbox(it: &Status) -> Vec<Row> {
             it.reports_refused.to_string(),
         ),
     ];
+    rows.extend(it.publicity.iter().map(own::publicity));
     rows.extend(it.refused.iter().map(|it| {
         let last = age_or_dash(it.last_seconds);
         let advice = it.advice.as_deref().unwrap_or("schemas/refusals-reports.md");

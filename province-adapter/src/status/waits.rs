@@ -84,6 +84,23 @@ pub struct Compared {
     pub differences: Option<i64>,
 }
 
+/// A month's publicity table (annex 1).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StatementSeen {
+    /// Which month.
+    pub month: String,
+    /// Seconds since it was stated.
+    pub stated_seconds: i64,
+    /// Seconds since the hub signed for it; nothing while it waits.
+    pub settled_seconds: Option<i64>,
+    /// How often it was sent.
+    pub attempts: i64,
+    /// Where it stands in the hub's log.
+    pub position: Option<i64>,
+    /// The hub's code, if it refused.
+    pub refused: Option<String>,
+}
+
 /// One look at the store.
 pub(super) struct Look<'a> {
     pub(super) connection: &'a Connection,
@@ -176,6 +193,22 @@ impl Look<'_> {
         let sql = "SELECT reason, count FROM refused_count ORDER BY reason";
         self.list("refused_count", sql, |row| {
             Ok(Distrusted { reason: row.get(0)?, count: row.get(1)? })
+        })
+    }
+
+    pub(super) fn publicity(&self) -> Result<Vec<StatementSeen>, StoreError> {
+        let sql = "SELECT month, created_at, ended_at, attempt, position, refusal FROM statement
+             ORDER BY month DESC";
+        self.list("statement", sql, |row| {
+            let ended: Option<i64> = row.get(2)?;
+            Ok(StatementSeen {
+                month: row.get(0)?,
+                stated_seconds: seconds(self.now_ms, row.get(1)?),
+                settled_seconds: ended.map(|it| seconds(self.now_ms, it)),
+                attempts: row.get(3)?,
+                position: row.get(4)?,
+                refused: row.get(5)?,
+            })
         })
     }
 

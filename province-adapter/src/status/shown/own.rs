@@ -1,7 +1,7 @@
 //! What is told of the machine, the keys and the certificate.
 
 use super::{Level, Row, age, row, warn_if};
-use crate::status::Status;
+use crate::status::{StatementSeen, Status};
 
 pub(super) fn machine(it: &Status) -> Vec<Row> {
     let free = it.disk.free_bytes.map_or("-".to_owned(), |it| format!("{} MiB", it >> 20));
@@ -33,6 +33,41 @@ pub(super) fn machine(it: &Status) -> Vec<Row> {
     let version = format!("{}, epoch {}", it.adapter, it.epoch);
     rows.push(row(Level::Fine, ["版本", "version"], version.clone(), version));
     rows
+}
+
+/// A month's table; an hour without the hub's receipt is long.
+pub(super) fn publicity(it: &StatementSeen) -> Row {
+    const NAME: [&str; 2] = ["宣传推广统计表", "publicity table"];
+    let (month, stated) = (&it.month, age(it.stated_seconds));
+    match (&it.refused, it.settled_seconds) {
+        (Some(code), _) => row(
+            Level::Warn,
+            NAME,
+            format!("{month}：被中枢拒绝 {code}（见 schemas/refusals.md），更正后重报"),
+            format!(
+                "{month}: refused by the hub: {code} (schemas/refusals.md); correct it and state it again"
+            ),
+        ),
+        (None, Some(settled)) => {
+            let settled = age(settled);
+            let place = it.position.map_or("-".to_owned(), |it| it.to_string());
+            row(
+                Level::Fine,
+                NAME,
+                format!("{month}：中枢 {} 前已收讫（日志位置 {place}）", settled[0]),
+                format!("{month}: taken by the hub {} ago (position {place})", settled[1]),
+            )
+        }
+        (None, None) => row(
+            warn_if(it.stated_seconds > 3_600),
+            NAME,
+            format!("{month}：待回执，{} 前填报，发过 {} 次", stated[0], it.attempts),
+            format!(
+                "{month}: waits for a receipt, stated {} ago, sent {} times",
+                stated[1], it.attempts
+            ),
+        ),
+    }
 }
 
 pub(super) fn keys(it: &Status) -> Vec<Row> {
