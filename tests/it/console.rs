@@ -26,9 +26,9 @@ pub(crate) struct Console {
 
 /// A browser: keeps its cookie, follows nothing by itself.
 pub(crate) struct Browser {
-    http: Client,
-    base: String,
-    cookie: Option<String>,
+    pub(crate) http: Client,
+    pub(crate) base: String,
+    pub(crate) cookie: Option<String>,
 }
 
 impl Console {
@@ -82,7 +82,7 @@ impl Browser {
         request.send().await.unwrap()
     }
 
-    async fn sign_in(&mut self, name: &str, password: &str) -> Response {
+    pub(crate) async fn sign_in(&mut self, name: &str, password: &str) -> Response {
         let answer = self.post("/sign-in", &[("name", name), ("password", password)]).await;
         if let Some(set) = answer.headers().get("set-cookie") {
             let set = set.to_str().unwrap();

@@ -1,6 +1,7 @@
 //! Proof, from outside: one binary, so that it links once.
 
 mod alerts;
+mod annex;
 mod attacks;
 mod audit_page;
 mod bad_http;

@@ -67,7 +67,7 @@ pub(crate) async fn breach(console: &Console, nth: u32, name: &str, note: &str) 
     number.to_owned()
 }
 
-async fn text(browser: &Browser, path: &str) -> String {
+pub(crate) async fn text(browser: &Browser, path: &str) -> String {
     let answer = browser.get(path).await;
     assert_eq!(answer.status(), 200, "{path}");
     answer.text().await.unwrap()
