@@ -143,3 +143,21 @@ event_enum! {
         PublicityStated = "province.publicity-stated.v1",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is on record stays readable: by form without the field, by adapter with it.
+    #[test]
+    fn publicity_on_record_is_read_and_written_as_it_was_published() {
+        let form =
+            r#"{"by":"22-clerk","statement":{"month":"2026-11","rows":[],"knowledge_base":true}}"#;
+        let adapter = r#"{"by":"jilin-adapter/2.3","statement":{"month":"2026-11","rows":[],"carriers_told_share":9550,"knowledge_base":false},"sent":{"stated_at":"2026-11-20T02:00:00Z","message":"01890a5d-ac96-774b-bcce-b302099a8058"}}"#;
+        for (published, is_sent) in [(form, false), (adapter, true)] {
+            let read: PublicityStated = serde_json::from_str(published).unwrap();
+            assert_eq!(read.sent.is_some(), is_sent);
+            assert_eq!(serde_json::to_string(&read).unwrap(), published);
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use events::envelope::Position;
 use events::proof::signature::{self, Purpose};
-use events::province::ProvinceEvent;
+use events::province::{AdapterCertified, ProvinceEvent};
 use events::publicity::{Fulfilment, ROWS, Statement, Told};
 use events::wire::statement_to_bytes;
 use hub_core::province::ProvinceCommand;
@@ -13,6 +13,7 @@ use super::*;
 use crate::intake::reports::tests::Scene;
 use crate::intake::reports::{Fate, Message};
 use crate::tests::{ORIGIN, province, sign_key};
+use crate::views::membership::CertificateRules;
 
 const EARLY: &str = "2026-03-02T00:10:00Z";
 const LATE: &str = "2026-03-02T00:20:00Z";
@@ -183,4 +184,24 @@ async fn a_program_that_corrects_without_end_meets_a_bound_and_the_form_too() {
     let (outcome, receipt) = taken(&mut scene, &posters(1, EARLY, 999)).await;
     assert_eq!(outcome, "too-many-statements");
     assert!(receipt.unwrap().refused.is_some());
+}
+
+#[tokio::test]
+async fn an_adapter_that_must_be_certified_and_is_not_gets_no_receipt_and_loses_nothing() {
+    let mut scene = Scene::new().await;
+    let rules = CertificateRules { required: true, ..CertificateRules::default() };
+    scene.stage.membership.demand_certificates(rules);
+    let before = scene.stage.events_count();
+    let sent = posters(1, EARLY, 350);
+    assert_eq!(taken(&mut scene, &sent).await, (ADAPTER_NOT_CERTIFIED, None));
+    assert_eq!(scene.stage.events_count(), before);
+    assert!(scene.strays().is_empty(), "it comes again by itself");
+    let certified = AdapterCertified {
+        adapter_version: "jilin-adapter/2.3".to_owned(),
+        kit_version: "1".to_owned(),
+        result_digest: "00".repeat(32),
+        expires_at: "2027-01-01T00:00:00Z".parse().unwrap(),
+    };
+    scene.stage.tell_province(22, ProvinceCommand::Certify(certified)).await;
+    assert_eq!(taken(&mut scene, &sent).await.0, "statement");
 }
