@@ -223,7 +223,7 @@ async fn the_page_and_the_files_tell_who_stated_by_form_who_by_adapter_and_who_n
 
     let auditor = console.signed_in("auditor").await;
     let page = text(&auditor, "/reports/publicity?period=2026-02").await;
-    assert!(page.contains("已报省份 2（表单 1 · 适配器 1） · 未报 1"), "{page}");
+    assert!(page.contains("已报省份 2 · 表单 1 · 适配器 1 · 未报 1"), "{page}");
     for part in ["<b>380</b>", "<td>适配器</td>", "<td>表单</td>", "未报", "jilin-adapter/2.3"]
     {
         assert!(page.contains(part), "{part}: {page}");
