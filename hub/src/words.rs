@@ -1,8 +1,13 @@
 //! What happened to a case, in words that can be read out on the telephone. Chinese first.
 
 use events::case::CaseEvent as E;
-use events::case::{AgainGround, CaseEvent, ParkReason, RouteReason};
-use events::vocabulary::{AlertKind, DueDay, Outcome, Reason};
+use events::case::{
+    AgainGround, CaseCompleted, CaseEvent, CorrectionRequested, DueDayRevised, ParkReason,
+    RouteReason,
+};
+use events::vocabulary::{AlertKind, DueDay, Reason};
+
+use crate::problem::CODES;
 
 /// The reader's language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -14,24 +19,48 @@ pub enum Language {
     English,
 }
 
+/// Of a text in both languages, the reader's.
+pub fn either(zh: &'static str, en: &'static str, language: Language) -> &'static str {
+    match language {
+        Language::Chinese => zh,
+        Language::English => en,
+    }
+}
+
 /// What an alert is about.
 pub fn alert(kind: AlertKind, language: Language) -> &'static str {
-    match language {
-        Language::Chinese => kind.zh(),
-        Language::English => match kind {
-            AlertKind::DueSoon => "due soon",
-            AlertKind::AcceptanceOverdue => "acceptance overdue",
-            AlertKind::CompletionOverdue => "completion overdue",
-            AlertKind::Urged => "urged",
-            AlertKind::SeriouslyOverdue => "seriously overdue",
-            AlertKind::DeemedAccepted => "deemed accepted",
-            AlertKind::NothingCameBack => "nothing came back",
-            AlertKind::ConflictingDecision => "conflicting decision",
-            AlertKind::Parked => "parked",
-            AlertKind::AdapterSilent => "adapter silent",
-            AlertKind::HeldBack => "held back: no valid certificate",
-            AlertKind::QuarantineFull => "quarantine full",
-        },
+    either(kind.zh(), kind.en(), language)
+}
+
+/// Why something was refused; a code that this program does not know stays a code.
+pub fn refusal(code: &str, language: Language) -> &str {
+    let known = CODES.iter().find(|it| it.0 == code);
+    known.map_or(code, |&(_, _, zh, en)| either(zh, en, language))
+}
+
+/// What a report told, by its token.
+pub fn news(token: &str, language: Language) -> &str {
+    let (zh, en) = match token {
+        "delivered" => ("签收", "signed for"),
+        "returned" => ("退回", "returned"),
+        "correction-requested" => ("告知补正", "correction requested"),
+        "accepted" => ("受理", "accepted"),
+        "declined" => ("不予受理", "declined"),
+        "suspended" => ("特别程序开始", "special procedure begun"),
+        "resumed" => ("特别程序结束", "special procedure over"),
+        "completed" => ("办结", "completed"),
+        "certificate-issued" => ("证照签发", "certificate issued"),
+        _ => return token,
+    };
+    either(zh, en, language)
+}
+
+/// How a national system got a result.
+fn way(code: &str, language: Language) -> &str {
+    match code {
+        "webhook" => either("推送", "pushed to it", language),
+        "feed" => either("自行取走", "fetched by it", language),
+        _ => code,
     }
 }
 
@@ -64,10 +93,7 @@ pub fn due_in_words(due: &DueDay, language: Language) -> String {
 }
 
 fn reasons(list: &[Reason], language: Language) -> String {
-    let words: Vec<_> = list
-        .iter()
-        .map(|it| if language == Language::Chinese { it.zh() } else { it.code() })
-        .collect();
+    let words: Vec<_> = list.iter().map(|it| either(it.zh(), it.en(), language)).collect();
     words.join(if language == Language::Chinese { "、" } else { ", " })
 }
 
@@ -132,15 +158,19 @@ fn chinese(event: &CaseEvent) -> String {
         }
         E::BreachExplained(it) => format!("{}说明{}超期：{}", it.operator, it.stage.zh(), it.note),
         E::CaseNoted(it) => format!("{}记：{}", it.operator, it.note),
-        E::ResultFedBack(it) => format!("结果已反馈全国系统（{}）", it.way),
+        E::ResultFedBack(it) => format!("结果已反馈全国系统（{}）", way(&it.way, zh)),
         E::CertificateIssued(it) => format!("证照已签发：{}", it.certificate_id),
         E::CaseRated(it) => format!("评价：{}", it.rating.zh()),
         E::ComplaintFiled(it) => format!("投诉登记 {}（{}）", it.reference, it.channel),
         E::ComplaintAnswered(it) => format!("投诉已答复 {}", it.reference),
         E::CaseArchived(it) => format!("已归档 {}", it.reference),
-        E::ReportRefused(it) => format!("省级报告（{}）与记录不符，未采用：{}", it.kind, it.code),
+        E::ReportRefused(it) => format!(
+            "省级报告（{}）与记录不符，未采用：{}",
+            news(&it.kind, zh),
+            refusal(&it.code, zh)
+        ),
         E::ConflictingDecision(it) => {
-            format!("收到第二个不同的决定（{}），留存为证，不采用", it.kind)
+            format!("收到第二个不同的决定（{}），留存为证，不采用", news(&it.kind, zh))
         }
     }
 }
@@ -150,9 +180,9 @@ fn english(event: &CaseEvent) -> String {
     match event {
         E::CaseSubmitted(it) => format!(
             "{} ({}) submitted through {}; issued by {}; to be accepted by {}",
-            it.item,
-            it.category,
-            it.channel,
+            it.item.en(),
+            it.category.en(),
+            it.channel.en(),
             it.authority.name,
             due_in_words(&it.due, en)
         ),
@@ -166,12 +196,8 @@ fn english(event: &CaseEvent) -> String {
         E::CaseReleased(it) => format!("released by {}: {}", it.operator, it.note),
         E::CaseDelivered(_) => "the province's adapter signed for it".to_owned(),
         E::CaseAskedAgain(it) => again(&it.because, en),
-        E::CaseReturned(it) => format!("returned by {}: {}", it.province.name_en(), it.reason),
-        E::CorrectionRequested(it) => {
-            let missing: Vec<_> = it.missing.iter().map(|it| it.code()).collect();
-            let again = if it.repeated { " (a second notice, flagged)" } else { "" };
-            format!("correction requested{again}: {}; until {}", missing.join(", "), it.until)
-        }
+        E::CaseReturned(it) => format!("returned by {}: {}", it.province.name_en(), it.reason.en()),
+        E::CorrectionRequested(it) => corrected_in_english(it),
         E::CorrectionSubmitted(it) => {
             format!("corrected; to be accepted by {}", due_in_words(&it.due, en))
         }
@@ -183,36 +209,31 @@ fn english(event: &CaseEvent) -> String {
                 due_in_words(&it.due, en)
             )
         }
-        E::CaseDeclined(it) => format!("declined: {}", it.reason),
+        E::CaseDeclined(it) => format!("declined: {}", it.reason.en()),
         E::ClockSuspended(it) => {
-            format!("special procedure ({}): the clock stands still from {}", it.ground, it.from)
+            format!(
+                "special procedure ({}): the clock stands still from {}",
+                it.ground.en(),
+                it.from
+            )
         }
         E::ClockResumed(it) => {
             format!("special procedure over; to be completed by {}", due_in_words(&it.due, en))
         }
-        E::DueDayRevised(it) => {
-            format!(
-                "calendar changed: {} due {} becomes {}",
-                it.stage,
-                it.old.day,
-                due_in_words(&it.due, en)
-            )
-        }
-        E::CaseCompleted(it) => {
-            let why = if it.reasons.is_empty() {
-                String::new()
-            } else {
-                format!(": {}", reasons(&it.reasons, en))
-            };
-            let outcome = if it.outcome == Outcome::Approved { "approved" } else { "denied" };
-            format!("completed, {outcome}{why}; decision {}", it.decision_number)
-        }
+        E::DueDayRevised(it) => revised_in_english(it),
+        E::CaseCompleted(it) => completed_in_english(it),
         E::CaseWithdrawn(_) => "withdrawn by the applicant".to_owned(),
         E::AcceptanceOverdue(it) => format!("acceptance overdue: was due {}", it.due),
         E::CompletionOverdue(it) => format!("completion overdue: was due {}", it.due),
-        E::CaseUrged(it) => format!("urged: {} was due {}, one working day ago", it.stage, it.due),
+        E::CaseUrged(it) => {
+            format!("urged: {} was due {}, one working day ago", it.stage.en(), it.due)
+        }
         E::SeriouslyOverdue(it) => {
-            format!("seriously overdue: {} was due {}, five working days ago", it.stage, it.due)
+            format!(
+                "seriously overdue: {} was due {}, five working days ago",
+                it.stage.en(),
+                it.due
+            )
         }
         E::DeemedAccepted(it) => {
             format!(
@@ -221,23 +242,55 @@ fn english(event: &CaseEvent) -> String {
             )
         }
         E::BreachExplained(it) => {
-            format!("{} explained the {} breach: {}", it.operator, it.stage, it.note)
+            format!("{} explained the {} breach: {}", it.operator, it.stage.en(), it.note)
         }
         E::CaseNoted(it) => format!("note of {}: {}", it.operator, it.note),
-        E::ResultFedBack(it) => format!("the national system has the result ({})", it.way),
+        E::ResultFedBack(it) => {
+            format!("the national system has the result ({})", way(&it.way, en))
+        }
         E::CertificateIssued(it) => format!("certificate issued: {}", it.certificate_id),
-        E::CaseRated(it) => format!("rated: {}", it.rating),
+        E::CaseRated(it) => format!("rated: {}", it.rating.en()),
         E::ComplaintFiled(it) => format!("complaint {} filed ({})", it.reference, it.channel),
         E::ComplaintAnswered(it) => format!("complaint {} answered", it.reference),
         E::CaseArchived(it) => format!("archived as {}", it.reference),
         E::ReportRefused(it) => format!(
             "a report ({}) contradicted the story and was not applied: {}",
-            it.kind, it.code
+            news(&it.kind, en),
+            refusal(&it.code, en)
         ),
         E::ConflictingDecision(it) => {
-            format!("a second, different decision ({}) was kept and not applied", it.kind)
+            format!(
+                "a second, different decision ({}) was kept and not applied",
+                news(&it.kind, en)
+            )
         }
     }
+}
+
+fn corrected_in_english(it: &CorrectionRequested) -> String {
+    let missing: Vec<_> = it.missing.iter().map(|it| it.en()).collect();
+    let again = if it.repeated { " (a second notice, flagged)" } else { "" };
+    format!("correction requested{again}: {}; until {}", missing.join(", "), it.until)
+}
+
+fn revised_in_english(it: &DueDayRevised) -> String {
+    let en = Language::English;
+    format!(
+        "calendar changed: {} due {} becomes {}",
+        it.stage.en(),
+        it.old.day,
+        due_in_words(&it.due, en)
+    )
+}
+
+fn completed_in_english(it: &CaseCompleted) -> String {
+    let en = Language::English;
+    let why = if it.reasons.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", reasons(&it.reasons, en))
+    };
+    format!("completed, {}{why}; decision {}", it.outcome.en(), it.decision_number)
 }
 
 fn route(reason: &RouteReason, language: Language) -> String {

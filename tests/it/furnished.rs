@@ -152,7 +152,7 @@ impl Furnished {
         number
     }
 
-    async fn reported(&mut self, case: CaseId, news: News, adapter: &str) {
+    pub(crate) async fn reported(&mut self, case: CaseId, news: News, adapter: &str) {
         let stream = StreamName::Case(case);
         let story = self.console.hub.readers.read(move |log| log.read_stream(&stream)).unwrap();
         let state: Option<Case> = story.iter().fold(None, |state, it| match &it.envelope.event {

@@ -64,7 +64,7 @@ const COMPLETION: [Count; 3] =
 const GUIDE: &str = "《互联网道路运输便民政务服务业务办理工作指南》";
 const EVALUATION: &str = "交办运函〔2022〕1599号";
 const LICENSING_32: &str = "行政许可法第三十二条";
-const HOUSE: &str = "本枢纽口径 the hub's own rule";
+pub const HOUSE: &str = "本枢纽口径 the hub's own rule";
 
 fn count(tally: &Tally, it: Count) -> Cell {
     Cell::Count(tally.get(it))

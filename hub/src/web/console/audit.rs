@@ -79,6 +79,8 @@ struct Row {
     deed: &'static str,
     case: String,
     province: &'static str,
+    /// The words of what was said, if it begins with a code.
+    meant: &'static str,
     said: String,
     personal: bool,
 }
@@ -180,6 +182,7 @@ fn row(it: &DeedRow, language: Language) -> Row {
         deed: audit_words::deed(&it.kind, language),
         case: it.case.map_or_else(String::new, |it| it.to_string()),
         province: it.province.map_or("", |it| tiles::name(it, language)),
+        meant: audit_words::said(&it.said, language),
         said: it.said.clone(),
         personal: it.personal,
     }

@@ -1,6 +1,9 @@
 //! What people did, in words: for the auditor's list, beside the kind of event that records it.
 
-use crate::words::Language;
+use events::vocabulary::AlertKind;
+
+use super::deeds::PURPOSES;
+use crate::words::{Language, alert, either};
 
 /// The kind without its version, in Chinese, in English.
 #[rustfmt::skip] // a table
@@ -46,6 +49,29 @@ pub(super) fn deed(kind: &str, language: Language) -> &'static str {
     found.map_or("", |it| if language == Language::Chinese { it.1 } else { it.2 })
 }
 
+/// What an operator did beside the events that say it themselves: the action on record, in Chinese, in English.
+#[rustfmt::skip] // a table
+const ACTIONS: &[(&str, &str, &str)] = &[
+    ("sign-in",              "登录",             "signed in"),
+    ("change-password",      "修改密码",         "changed the password"),
+    ("account-put",          "新增或修改账号",   "added or changed an account"),
+    ("account-disable",      "停用账号",         "disabled an account"),
+    ("look-up",              "按号码查询",       "looked somebody up by number"),
+    ("look-into-quarantine", "查看隔离的回报",   "looked into a quarantined report"),
+    ("reconcile",            "与省级对账",       "compared with a province"),
+    ("verify",               "校验日志",         "had the log verified"),
+];
+
+/// What was said, in words, if it begins with a code; the record itself is shown beside it.
+pub(super) fn said(recorded: &str, language: Language) -> &'static str {
+    let code = recorded.split_once(':').map_or(recorded, |it| it.0);
+    if let Some(kind) = AlertKind::of(code) {
+        return alert(kind, language);
+    }
+    let found = ACTIONS.iter().chain(&PURPOSES).find(|it| it.0 == code);
+    found.map_or("", |it| either(it.1, it.2, language))
+}
+
 #[cfg(test)]
 mod tests {
     use events::case::CaseEvent;
@@ -65,5 +91,8 @@ mod tests {
         }
         assert_eq!(deed("case.noted.v1", Language::Chinese), "记备注");
         assert_eq!(deed("case.submitted.v1", Language::English), "");
+        assert_eq!(said("complaint: T-7", Language::English), "to handle a complaint");
+        assert_eq!(said("due-soon", Language::Chinese), "即将到期");
+        assert_eq!(said("what a person wrote: so", Language::English), "");
     }
 }

@@ -127,7 +127,7 @@ pub(super) struct OneCase {
     clocks: Vec<ClockBar>,
     where_now: String,
     whys: Vec<Why>,
-    channels: [&'static str; 2],
+    channels: Vec<(&'static str, &'static str)>,
     facts: Vec<(&'static str, String)>,
     steps: Vec<Step>,
 }
@@ -185,7 +185,10 @@ pub(super) async fn page_with(
         clocks: clocks(&row, today, words),
         where_now: where_now(&row, language),
         whys: why::of(rooms, &row, &story, language).await?,
-        channels: COMPLAINT_CHANNELS,
+        channels: COMPLAINT_CHANNELS
+            .iter()
+            .map(|it| (it.0, words::either(it.1, it.2, language)))
+            .collect(),
         facts: facts(&row, words, language),
         steps: story.iter().filter_map(|it| step(it, language)).collect(),
     })
@@ -234,21 +237,17 @@ fn step_kind(event: &CaseEvent) -> &'static str {
     }
 }
 
-fn facts(row: &CaseRow, words: &CaseWords, language: Language) -> Vec<(&'static str, String)> {
-    let chinese = language == Language::Chinese;
-    let word = |zh: &str, en: &str| if chinese { zh.to_owned() } else { en.to_owned() };
+fn facts(row: &CaseRow, own: &CaseWords, language: Language) -> Vec<(&'static str, String)> {
+    let word = |zh, en| words::either(zh, en, language).to_owned();
     vec![
-        (words.item, word(row.item.zh(), row.item.code())),
-        (words.category, word(row.category.zh(), row.category.code())),
-        (words.channel, word(row.channel.zh(), row.channel.code())),
-        (
-            words.province,
-            row.province.map_or(words.none, |it| tiles::name(it, language)).to_owned(),
-        ),
-        (words.authority, row.authority_name.clone()),
-        (words.submitted, shanghai(row.submitted_at)),
-        (words.national, row.client_reference.clone().unwrap_or_else(|| words.none.to_owned())),
-        (words.attempts, row.attempts.to_string()),
+        (own.item, word(row.item.zh(), row.item.en())),
+        (own.category, word(row.category.zh(), row.category.en())),
+        (own.channel, word(row.channel.zh(), row.channel.en())),
+        (own.province, row.province.map_or(own.none, |it| tiles::name(it, language)).to_owned()),
+        (own.authority, row.authority_name.clone()),
+        (own.submitted, shanghai(row.submitted_at)),
+        (own.national, row.client_reference.clone().unwrap_or_else(|| own.none.to_owned())),
+        (own.attempts, row.attempts.to_string()),
     ]
 }
 

@@ -249,7 +249,7 @@ fn under(it: &CaseRow, language: Language) -> String {
     if language == Language::Chinese {
         format!("{} · {}", it.item.zh(), it.category.zh())
     } else {
-        format!("{} · {}", it.item, it.category)
+        format!("{} · {}", it.item.en(), it.category.en())
     }
 }
 
@@ -273,13 +273,13 @@ fn selects(asked: &Asked, visitor: &Visitor) -> Vec<(&'static str, &'static str,
     let stages = CaseStage::ALL
         .map(|it| choice(&asked.stage, it.code().into(), stage_name(it, language).into()));
     let items =
-        Item::ALL.iter().map(|it| choice(&asked.item, it.code().into(), pick(it.zh(), it.code())));
+        Item::ALL.iter().map(|it| choice(&asked.item, it.code().into(), pick(it.zh(), it.en())));
     let categories = Category::ALL
         .iter()
-        .map(|it| choice(&asked.category, it.code().into(), pick(it.zh(), it.code())));
+        .map(|it| choice(&asked.category, it.code().into(), pick(it.zh(), it.en())));
     let channels = Channel::ALL
         .iter()
-        .map(|it| choice(&asked.channel, it.code().into(), pick(it.zh(), it.code())));
+        .map(|it| choice(&asked.channel, it.code().into(), pick(it.zh(), it.en())));
     let only = [
         ("open", words.open),
         ("in-time", words.in_time),

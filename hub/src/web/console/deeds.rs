@@ -28,8 +28,11 @@ pub(super) const PURPOSES: [(&str, &str, &str); 4] = [
     ("fault",           "排查故障",         "to trace a fault"),
 ];
 
-/// Where somebody complains: the hotline, and the drivers' own column.
-pub(super) const COMPLAINT_CHANNELS: [&str; 2] = ["12328", "司机有话说"];
+/// Where somebody complains: the hotline, and the drivers' own column. As recorded, in Chinese, in English.
+pub(super) const COMPLAINT_CHANNELS: [(&str, &str, &str); 2] = [
+    ("12328", "12328 热线", "12328 hotline"),
+    ("司机有话说", "司机有话说", "the drivers' own column"),
+];
 
 #[derive(Deserialize)]
 pub(super) struct Reveal {
@@ -126,8 +129,8 @@ async fn done(rooms: &Rooms, visitor: &Visitor, number: &str, given: Deed) -> Re
 
 /// As the form has it; the hotline, if it has none.
 fn complaint_channel(given: &str) -> Result<String, Problem> {
-    let given = if given.is_empty() { COMPLAINT_CHANNELS[0] } else { given };
-    let known = COMPLAINT_CHANNELS.iter().find(|it| **it == given);
+    let given = if given.is_empty() { COMPLAINT_CHANNELS[0].0 } else { given };
+    let known = COMPLAINT_CHANNELS.iter().map(|it| it.0).find(|it| *it == given);
     known.map(|it| (*it).to_owned()).ok_or_else(|| Problem::at("unknown-value", "/channel"))
 }
 

@@ -22,7 +22,7 @@ use crate::views::rows::Pressure;
 use crate::web::Rooms;
 use crate::web::api::provinces;
 use crate::web::api::told::Province;
-use crate::words::Language;
+use crate::words::{Language, either};
 
 /// How many of the oldest open cases one province's page shows.
 const OLDEST_ROWS: usize = 10;
@@ -313,8 +313,7 @@ async fn page(
 }
 
 fn reasons(it: &Province, language: Language) -> Vec<(String, u64)> {
-    let chinese = language == Language::Chinese;
-    let word = |it: events::vocabulary::Reason| if chinese { it.zh() } else { it.code() };
+    let word = |it: events::vocabulary::Reason| either(it.zh(), it.en(), language);
     it.top_reasons.iter().map(|it| (word(it.what).to_owned(), it.count)).collect()
 }
 

@@ -22,7 +22,7 @@ use crate::statistics::period::Period;
 use crate::statistics::tally::Tally;
 use crate::views::reader::{CaseFilter, Order};
 use crate::web::Rooms;
-use crate::words::Language;
+use crate::words::{Language, either};
 
 /// Of how many of the newest cases the story is read for the adapter's version.
 const STORIES_READ: usize = 5;
@@ -77,10 +77,7 @@ pub(super) fn added(month: Option<&Figures>, code: ProvinceCode, language: Langu
         link: shown(tally, "link_availability"),
         reason: first.map_or_else(
             || "–".to_owned(),
-            |(reason, count)| {
-                let chinese = language == Language::Chinese;
-                format!("{} {count}", if chinese { reason.zh() } else { reason.code() })
-            },
+            |(reason, count)| format!("{} {count}", either(reason.zh(), reason.en(), language)),
         ),
     }
 }

@@ -80,7 +80,7 @@ fn why(row: &CaseRow, story: &[Recorded], stage: Stage, blame: Blame, language: 
     let told = if chinese {
         format!("{}超期：{because}。", stage.zh())
     } else {
-        format!("{stage} overdue: {because}.")
+        format!("{} overdue: {because}.", stage.en())
     };
     let rests_on = [steps.sent, steps.signed, steps.missed, steps.answered];
     Why { told, rests_on: rests_on.into_iter().flatten().map(|it| it.position.0).collect() }

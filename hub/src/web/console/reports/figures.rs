@@ -3,11 +3,13 @@
 use askama::Template;
 use axum::extract::{Extension, Query, State};
 use axum::response::{IntoResponse as _, Response};
+use events::ids::ProvinceCode;
+use events::vocabulary::{Category, Channel, Item};
 
 use super::{Asked, Bench, Choice, Given, ReportWords, Wish, facts, page, periods, provinces};
 use crate::problem::Problem;
 use crate::statistics::Period;
-use crate::statistics::definitions::{FIGURES, Figure, Theme};
+use crate::statistics::definitions::{FIGURES, Figure, HOUSE, Theme};
 use crate::statistics::fold::{Dimension, Figures, No};
 use crate::statistics::report::{self, Kind};
 use crate::statistics::tally::Tally;
@@ -15,7 +17,7 @@ use crate::web::Rooms;
 use crate::web::console::shell::{Refused, Shell};
 use crate::web::console::trend::{self, Trend};
 use crate::web::console::{May, Visitor};
-use crate::words::Language;
+use crate::words::{Language, either};
 
 /// Most reasons that the page lists.
 const REASONS_MAX: usize = 20;
@@ -148,7 +150,10 @@ async fn draw(
                 id: it.id,
                 name: if english { it.en } else { it.zh },
                 meaning: if english { it.meaning_en } else { it.meaning_zh },
-                rule: it.rule,
+                rule: match it.rule {
+                    HOUSE => either("本枢纽口径", "the hub's own rule", language),
+                    paper => paper,
+                },
             })
             .collect(),
         csv: wish.address("/reports/table.csv", at, &[]),
@@ -207,16 +212,38 @@ fn block(wish: &Wish, by: Dimension, theme: Theme, figures: &Figures, language: 
     }
 }
 
-/// Short names on screen: tables hold the long ones.
+/// Short names on screen: tables hold the long ones. Prefectures have no English names in the division code.
 fn name(by: Dimension, code: &str, english: bool) -> String {
-    match by {
-        Dimension::Province => match code.parse::<events::ids::ProvinceCode>() {
-            Ok(it) => if english { it.name_en() } else { it.name() }.to_owned(),
-            Err(_) => report::group_name(by, code),
+    let told = match by {
+        Dimension::Province => match code.parse::<ProvinceCode>() {
+            Ok(it) => return if english { it.name_en() } else { it.name() }.to_owned(),
+            Err(_) => Some("no province yet"),
         },
-        _ if english && by != Dimension::Prefecture => code.to_owned(),
-        _ => report::group_name(by, code),
+        Dimension::Prefecture => {
+            return if english { prefecture(code) } else { report::group_name(by, code) };
+        }
+        Dimension::Item => Item::of(code).map(Item::en),
+        Dimension::Category => Category::of(code).map(Category::en),
+        Dimension::Channel => Channel::of(code).map(Channel::en),
+    };
+    match told.filter(|_| english) {
+        Some(told) => told.to_owned(),
+        None => report::group_name(by, code),
     }
+}
+
+/// `Jilin · 吉林市`, or which part of a province is meant where it is none of its prefectures.
+fn prefecture(code: &str) -> String {
+    let whole = report::group_name(Dimension::Prefecture, code);
+    let province = code.get(..2).and_then(|it| it.parse::<ProvinceCode>().ok());
+    let Some(province) = province else { return "no province yet".to_owned() };
+    let own = whole.split_once('·').map_or(whole.as_str(), |it| it.1);
+    let own = match own {
+        "未列区划" => "no division given",
+        "省本级" => "the province itself",
+        own => own,
+    };
+    format!("{} · {own}", province.name_en())
 }
 
 /// Where the cases behind a figure are listed, if there is such a list.
@@ -288,7 +315,7 @@ fn reasons(
     let mut all: Vec<_> = figures.cube.reasons.iter().collect();
     all.sort_by_key(|it| (std::cmp::Reverse(*it.1), *it.0));
     let told = |((province, reason, no), count): (&(_, events::vocabulary::Reason, No), &u64)| {
-        let province: &Option<events::ids::ProvinceCode> = province;
+        let province: &Option<ProvinceCode> = province;
         let name = province.map_or("–", |it| if english { it.name_en() } else { it.name() });
         let no = match (no, english) {
             (No::Declined, false) => "不予受理",
@@ -298,7 +325,7 @@ fn reasons(
             (No::Returned, false) => "退回",
             (No::Returned, true) => "returned",
         };
-        (name.to_owned(), no, if english { reason.code() } else { reason.zh() }, *count)
+        (name.to_owned(), no, if english { reason.en() } else { reason.zh() }, *count)
     };
     all.into_iter().take(REASONS_MAX).map(told).collect()
 }

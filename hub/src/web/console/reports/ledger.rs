@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::{Extension, Query, State};
 use axum::response::{IntoResponse as _, Response};
-use events::vocabulary::Item;
+use events::vocabulary::{Item, Reason};
 
 use super::{Bench, Choice, Given, ReportWords, Wish, facts, page, periods, provinces};
 use crate::problem::Problem as No;
@@ -15,7 +15,7 @@ use crate::web::Rooms;
 use crate::web::console::Visitor;
 use crate::web::console::shell::{Refused, Shell, shanghai};
 use crate::web::console::words::words;
-use crate::words::Language;
+use crate::words::{Language, either, news, refusal};
 
 /// Lines on a page.
 const ROWS: usize = 100;
@@ -203,7 +203,7 @@ fn choices(narrowed: Narrowed, language: Language) -> Choices {
         (code.to_owned(), word.to_owned(), Some(it) == narrowed.state)
     });
     let items = Item::ALL.iter().map(|it| {
-        let word = if english { it.code() } else { it.zh() };
+        let word = if english { it.en() } else { it.zh() };
         (it.code().to_owned(), word.to_owned(), Some(*it) == narrowed.item)
     });
     (problems.into(), states.into(), items.collect())
@@ -226,16 +226,30 @@ fn row(it: &Entry, language: Language) -> Row {
             .province
             .map_or("–", |it| if english { it.name_en() } else { it.name() })
             .to_owned(),
-        item: if english { it.item.code() } else { it.item.zh() }.to_owned(),
+        item: if english { it.item.en() } else { it.item.zh() }.to_owned(),
         mark,
         problem: if english { en } else { zh },
         at: shanghai(it.at),
         due: it.due.map(|it| it.to_string()).unwrap_or_default(),
         held: if english { held.1 } else { held.0 },
-        detail: it.detail.clone(),
+        detail: detail(it, language),
         state: if english { state_en } else { state_zh },
         mended: it.mended_at.map(shanghai).unwrap_or_default(),
         note: said.map(|it| it.note.clone()).unwrap_or_default(),
         who: said.map(|it| format!("{} · {}", it.operator, shanghai(it.at))).unwrap_or_default(),
     }
+}
+
+/// What a table holds as a code or in Chinese, in the reader's words; what people wrote stays as it is.
+fn detail(it: &Entry, language: Language) -> String {
+    match it.problem {
+        Problem::Returned => {
+            let reason = Reason::ALL.iter().find(|reason| reason.zh() == it.detail);
+            reason.map_or(it.detail.as_str(), |it| either(it.zh(), it.en(), language))
+        }
+        Problem::ReportRefused => refusal(&it.detail, language),
+        Problem::Conflict => news(&it.detail, language),
+        _ => &it.detail,
+    }
+    .to_owned()
 }
