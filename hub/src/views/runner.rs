@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use events::envelope::{Event, Position, Recorded};
 use rusqlite::Connection;
+use tokio::sync::mpsc;
 
 use crate::log::Readers;
 use crate::log::raw::Keep;
@@ -21,6 +22,10 @@ const BUSY_EVENTS_MIN: usize = 32;
 /// How long the views then let more events come together: a step costs the same few pages and locks
 /// for a hundred events as for ten, and takes the processor from those who wait for an answer.
 const BUSY_REST: Duration = Duration::from_millis(10);
+
+/// How far the views' thread stands back behind the others, as `nice` counts; Linux knows it by thread. It
+/// still gets a quarter of a processor that others fight for.
+pub(super) const NICENESS: i32 = 6;
 
 /// The one who writes `views.db`. There is one for a file.
 pub struct Views {
@@ -137,38 +142,52 @@ impl Views {
     /// Follows the log for ever: looks at every ring of `wake_in` and after every `tick`, and rings
     /// `wake_out` when something changed. Returns only when it cannot go on.
     pub async fn run(self, mut wake_in: Ear, wake_out: Wake, tick: Duration) -> ViewError {
-        let mut views = self;
+        let (ask, asked) = mpsc::channel(1);
+        let (tell, mut told) = mpsc::channel(1);
+        let thread = std::thread::Builder::new().name("views".to_owned());
+        if let Err(source) = thread.spawn(move || self.at_leisure(asked, &tell)) {
+            return stuck(source);
+        }
         loop {
-            let aside = tokio::task::spawn_blocking(move || {
-                let counted = views.step();
-                let lag = head(&views.readers).map(|it| it.0.saturating_sub(views.position.0));
-                (views, counted, lag)
-            });
-            let counted;
-            let lag;
-            (views, counted, lag) = match aside.await {
-                Ok(answer) => answer,
-                Err(panic) => {
-                    let source = Box::new(panic);
-                    return ViewError::Store { what: "go on folding", view: "all", source };
-                }
-            };
-            match lag {
-                Ok(lag) => metrics::gauge!("hub_projection_lag").set(lag as f64),
-                Err(error) => return error,
-            }
-            match counted {
-                Ok(0) => wake_in.heard(tick).await,
-                Ok(events) => {
+            let stepped = if ask.send(()).await.is_ok() { told.recv().await } else { None };
+            match stepped {
+                Some(Ok(0)) => wake_in.heard(tick).await,
+                Some(Ok(events)) => {
                     wake_out.ring();
                     if events >= BUSY_EVENTS_MIN {
                         tokio::time::sleep(BUSY_REST).await;
                     }
                 }
-                Err(error) => return error,
+                Some(Err(error)) => return error,
+                None => return stuck("its thread has ended"),
             }
         }
     }
+
+    /// On a thread of its own that stands back: when processors are short, those go first who wait for an
+    /// answer. It ends when nobody asks any more.
+    fn at_leisure(mut self, mut asked: mpsc::Receiver<()>, tell: &mpsc::Sender<Stepped>) {
+        if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
+            tracing::debug!(%error, "the views work at everybody's priority");
+        }
+        while asked.blocking_recv().is_some() {
+            let stepped = self.step().and_then(|events| {
+                let lag = head(&self.readers)?.0.saturating_sub(self.position.0);
+                metrics::gauge!("hub_projection_lag").set(lag as f64);
+                Ok(events)
+            });
+            if tell.blocking_send(stepped).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// How many events a step took into account.
+type Stepped = Result<usize, ViewError>;
+
+fn stuck(why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ViewError {
+    ViewError::Store { what: "go on folding", view: "all", source: why.into() }
 }
 
 fn head(readers: &Readers) -> Result<Position, ViewError> {

@@ -1,6 +1,7 @@
 //! A file that can be killed at any line, deleted, rebuilt, or belong to another log.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use events::envelope::{Event, Position};
 use events::ids::StreamName;
@@ -14,7 +15,8 @@ use super::stage::*;
 use crate::vault::{OpenPersonal, VaultError};
 use crate::views::membership::Membership;
 use crate::views::reader::{CaseFilter, ViewError, ViewReader};
-use crate::views::runner::{Views, rebuild};
+use crate::views::runner::{NICENESS, Views, rebuild};
+use crate::wake::Wake;
 
 fn told() -> Stage {
     let mut stage = Stage::new();
@@ -221,4 +223,29 @@ fn a_person_is_found_by_index_until_the_key_is_destroyed_and_never_in_clear() {
     let destroyed = CaseKeyDestroyed { case: case(1), operator, reason };
     stage.tell(StreamName::Keeping, Event::Keeping(KeepingEvent::CaseKeyDestroyed(destroyed)));
     assert_eq!(open(&stage).cases_by_index("identity", &index).unwrap(), []);
+}
+
+/// Linux tells each thread's name and niceness; the 19th field of `stat` is the niceness, and the name may
+/// hold spaces, so it is cut off first.
+fn niceness_of(thread: &str) -> Option<i32> {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    let stats = tasks.filter_map(|it| std::fs::read_to_string(it.ok()?.path().join("stat")).ok());
+    let mut ours = stats.filter(|it| it.contains(&format!("({thread})")));
+    let stat = ours.next()?;
+    stat.rsplit(") ").next()?.split(' ').nth(16)?.parse().ok()
+}
+
+#[tokio::test]
+async fn the_views_stand_back_behind_those_who_wait_for_an_answer() {
+    let views = Stage::new().open();
+    let (wake, told) = (Wake::default(), Wake::default());
+    let running = tokio::spawn(views.run(wake.listen(), told, Duration::from_millis(10)));
+    let patience = Duration::from_secs(60);
+    let lowered = async {
+        while niceness_of("views") != Some(NICENESS) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(patience, lowered).await.expect("its own thread stands back");
+    running.abort();
 }
