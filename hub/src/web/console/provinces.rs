@@ -48,6 +48,7 @@ words! { ProvinceWords:
     link_up: "本月联网可用率", "link up this month";
     top_reason: "本月首要原因", "most frequent reason this month";
     trend: "本月趋势", "This month";
+    making: "本月的联网可用率、最早在途、首要原因和趋势尚在统计（显示为“…”），稍后再看即有", "link availability, oldest case, reason and trend of this month are still being counted (shown as …); look again in a moment";
     came: "接收", "came";
     went: "结束或退回", "ended or returned";
     backlog: "在途", "open";
@@ -105,6 +106,8 @@ struct Row {
 struct Provinces {
     shell: Shell,
     words: &'static ProvinceWords,
+    /// The month's figures are not there yet.
+    making: bool,
     heads: Vec<&'static str>,
     rows: Vec<Row>,
 }
@@ -125,6 +128,7 @@ pub(super) async fn list(
             rows: seen.map(|it| row(&rooms, it, &pressures, month, visitor.language)).collect(),
             shell: Shell::of(&rooms, &visitor).await?,
             words,
+            making: month.is_none(),
             heads: columns(words).map(|it| it.0).into(),
         })
     };
@@ -387,3 +391,6 @@ fn old_case(it: &crate::views::rows::CaseRow, language: Language) -> OldCase {
         due: it.due_now().map_or_else(|| "–".to_owned(), |it| it.day.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests;

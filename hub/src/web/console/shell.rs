@@ -82,7 +82,7 @@ impl Shell {
     }
 
     /// The same without asking anything: for a no.
-    fn plain(visitor: &Visitor) -> Self {
+    pub(super) fn plain(visitor: &Visitor) -> Self {
         let words = ShellWords::of(visitor.language);
         let (other_theme, other_theme_name) = match visitor.theme {
             Theme::Dark => ("light", words.light),

@@ -45,10 +45,15 @@ pub(super) async fn month(rooms: &Rooms, bench: &Bench) -> Option<Arc<Figures>> 
     }
 }
 
+/// Stands for a figure that is not known yet: `–` would say that there is none.
+const STILL_COUNTED: &str = "…";
+
 /// What the month's figures add to a province's row.
 pub(super) struct Added {
     /// Number of the oldest open case, and the day on which it was submitted.
     pub(super) oldest: Option<(String, String)>,
+    /// What stands where there is none: nothing, or not known yet.
+    pub(super) none: &'static str,
     /// How much of the time its link was up.
     pub(super) link: String,
     /// Why it says no most often.
@@ -61,10 +66,14 @@ fn shown(tally: Option<&Tally>, id: &str) -> String {
 }
 
 pub(super) fn added(month: Option<&Figures>, code: ProvinceCode, language: Language) -> Added {
+    let Some(month) = month else {
+        let [link, reason] = [STILL_COUNTED; 2].map(str::to_owned);
+        return Added { oldest: None, none: STILL_COUNTED, link, reason };
+    };
     let group = (Dimension::Province, code.to_string());
-    let tally = month.and_then(|it| it.cube.groups.get(&group));
+    let tally = month.cube.groups.get(&group);
     let mut reasons: BTreeMap<_, u64> = BTreeMap::new();
-    for ((province, reason, no), count) in month.into_iter().flat_map(|it| &it.cube.reasons) {
+    for ((province, reason, no), count) in &month.cube.reasons {
         if *province == Some(code) && *no != No::Returned {
             *reasons.entry(*reason).or_default() += count;
         }
@@ -74,6 +83,7 @@ pub(super) fn added(month: Option<&Figures>, code: ProvinceCode, language: Langu
         oldest: tally
             .and_then(|it| it.oldest.as_ref())
             .map(|it| (it.1.to_string(), shanghai_date(it.0).to_string())),
+        none: "–",
         link: shown(tally, "link_availability"),
         reason: first.map_or_else(
             || "–".to_owned(),
