@@ -34,11 +34,11 @@ vocabulary! {
     /// The five items handled across provinces (交办运函〔2021〕446号).
     Item {
         /// Lost or damaged certificate.
-        Reissue = "reissue", "补发", "replacement";
+        Reissue = "reissue", "补发", "reissue";
         /// Before the six years end.
         Renewal = "renewal", "换发", "renewal";
         /// Service unit or personal particulars.
-        Change = "change", "变更", "change of particulars";
+        Change = "change", "变更", "change";
         /// The holder gives it up, or may not hold it any more.
         Cancellation = "cancellation", "注销", "cancellation";
         /// The yearly assessment.
@@ -49,7 +49,7 @@ vocabulary! {
     /// The three categories of drivers.
     Category {
         /// 道路旅客运输
-        Passenger = "passenger", "道路旅客运输", "passengers";
+        Passenger = "passenger", "道路旅客运输", "passenger transport";
         /// 道路普通货物运输
         GeneralFreight = "general-freight", "道路普通货物运输", "general freight";
         /// 道路危险货物运输
@@ -62,7 +62,7 @@ vocabulary! {
         /// ysfw.mot.gov.cn
         Web = "web", "网站", "website";
         /// 道路运政一网通办
-        MiniProgram = "mini-program", "小程序", "mini programme";
+        MiniProgram = "mini-program", "小程序", "mini program";
         /// 道运通
         App = "app", "App", "mobile app";
         /// The ministry's WeChat account.
