@@ -181,7 +181,7 @@ async fn every_token_that_is_not_as_it_should_be_is_refused_by_name() {
         let (browser, answer) = stage.comes(&somebody).await;
         assert!(answer.status().is_client_error(), "{twist:?}: {}", answer.status());
         let page = answer.text().await.unwrap();
-        assert!(page.contains(&format!("{code} ·")), "{twist:?} is no {code}: {page}");
+        assert!(page.contains(&format!(">{code}<")), "{twist:?} is no {code}: {page}");
         assert!(!browser.has_session(), "{twist:?}");
     }
     assert_eq!(stage.hub.accounts.find("sso-li-si").unwrap(), None);
@@ -199,7 +199,7 @@ async fn what_comes_back_counts_once_and_in_the_browser_that_went_out() {
     let refused = async |browser: &mut Browser, query: &str, code: &str| {
         let answer = browser.get(&format!("/sign-in/oidc/callback?{query}")).await;
         let page = answer.text().await.unwrap();
-        assert!(page.contains(&format!("{code} ·")), "{query}: no {code}: {page}");
+        assert!(page.contains(&format!(">{code}<")), "{query}: no {code}: {page}");
     };
     // Replayed: the state counts once.
     let mut browser = stage.browser();
@@ -259,7 +259,7 @@ async fn a_name_or_role_that_means_nothing_here_lets_nobody_in_and_takes_nothing
     ] {
         let (browser, answer) = stage.comes(&somebody).await;
         let page = answer.text().await.unwrap();
-        assert!(page.contains(&format!("{code} ·")), "{somebody:?} is no {code}: {page}");
+        assert!(page.contains(&format!(">{code}<")), "{somebody:?} is no {code}: {page}");
         assert!(!browser.has_session(), "{somebody:?}");
     }
     let known = stage.hub.accounts.find("sso-wang-wu").unwrap().unwrap();
@@ -267,7 +267,7 @@ async fn a_name_or_role_that_means_nothing_here_lets_nobody_in_and_takes_nothing
     let disabled = Account { disabled: true, ..known };
     stage.hub.accounts.put_bound(&disabled, &binding, at).unwrap();
     let page = stage.comes(&first).await.1.text().await.unwrap();
-    assert!(page.contains("oidc-account-disabled ·"), "{page}");
+    assert!(page.contains(">oidc-account-disabled<"), "{page}");
 }
 
 /// As the hub keeps it: issuer and subject, hashed.
@@ -286,7 +286,7 @@ async fn a_provider_that_is_away_or_knows_another_secret_keeps_nobody_else_out()
     let mut browser = stage.browser();
     let answer = browser.get("/sign-in/oidc").await;
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
-    assert!(answer.text().await.unwrap().contains("oidc-unreachable ·"));
+    assert!(answer.text().await.unwrap().contains(">oidc-unreachable<"));
     let account = Account {
         name: "local".to_owned(),
         display: "local".to_owned(),
@@ -305,7 +305,7 @@ async fn a_provider_that_is_away_or_knows_another_secret_keeps_nobody_else_out()
     let stage = Stage::with_secret("another-secret").await;
     let li_si = Somebody::new("subject-1", "li-si", "watchers");
     let page = stage.comes(&li_si).await.1.text().await.unwrap();
-    assert!(page.contains("oidc-refused ·"), "{page}");
+    assert!(page.contains(">oidc-refused<"), "{page}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
