@@ -24,7 +24,7 @@ use tokio::sync::OnceCell;
 
 /// Longest wait for anything that a test waits for. It costs nothing when it comes: a busy machine may take
 /// many times as long as a quiet one.
-pub const WAIT_MAX: Duration = Duration::from_secs(90);
+pub const WAIT_MAX: Duration = Duration::from_secs(180);
 /// A refused request is answered at once or never; after this long it counts as never.
 pub const REFUSAL_WAIT: Duration = Duration::from_millis(1_000);
 

@@ -2,14 +2,18 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::process::{Child, Command};
 use tokio::sync::OnceCell;
 
-use crate::broker::{TestBroker, VERSIONS, not_run, province, wait_for};
+use crate::broker::{TestBroker, VERSIONS, WAIT_MAX, not_run, province, wait_for};
 use crate::debian::{install, run};
 use crate::program::{HubFolder, Serving};
+
+/// Between two looks at a case.
+const LOOK: Duration = Duration::from_millis(100);
 
 const TOKEN: &str = "token-of-the-office-of-jilin-0123456789";
 
@@ -139,12 +143,16 @@ impl Province {
 
     /// The kinds of a case's events, once `last` is among them.
     pub async fn story(&self, case: &str, last: &str) -> Vec<String> {
-        let what = format!("{last} of {case}");
-        wait_for(&what, async || {
+        let started = Instant::now();
+        loop {
             let kinds = self.kinds(case).await;
-            kinds.iter().any(|it| it == last).then_some(kinds)
-        })
-        .await
+            if kinds.iter().any(|it| it == last) {
+                return kinds;
+            }
+            let waited = started.elapsed();
+            assert!(waited < WAIT_MAX, "no {last} of {case}: {kinds:?}\n{}", self.logs());
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     /// The kinds of a case's events, without what begins and ends them all: `accepted`, `completed` ….
