@@ -373,7 +373,11 @@ impl Seen<'_> {
             number: it.number.to_string(),
             province: self.name(it.province),
             due: it.due.map_or_else(|| "–".to_owned(), |it| it.to_string()),
-            since: shanghai(it.raised_at),
+            // A day that comes closer has no moment at which it began.
+            since: match it.kind {
+                AlertKind::DueSoon => "–".to_owned(),
+                _ => shanghai(it.raised_at),
+            },
             state: if it.ended_at.is_some() { words.over } else { words.standing },
             who: match it.blame.map(blame_code) {
                 Some("hub") => words.blame_hub,

@@ -8,7 +8,7 @@ use events::province::AdapterCertified;
 use hub_core::province::Province as Membership;
 use jiff::Timestamp;
 
-use super::shell::{Shell, shanghai, told};
+use super::shell::{Shell, shanghai, shanghai_minute, told};
 use super::standing::{self, Added};
 use super::tiles::{self, Light, grouped};
 use super::trend::Trend;
@@ -192,7 +192,7 @@ fn row(
         shape: light.shape(),
         light: light.word(language),
         cells: columns(ProvinceWords::of(language)).iter().map(|column| column.1(it)).collect(),
-        heard: it.last_heard_at.map_or_else(|| "–".to_owned(), shanghai),
+        heard: it.last_heard_at.map_or_else(|| "–".to_owned(), shanghai_minute),
         added: standing::added(month, it.code, language),
     }
 }

@@ -44,9 +44,9 @@ pub(super) struct Entry {
 pub(super) struct Shell {
     pub(super) words: &'static ShellWords,
     pub(super) theme: &'static str,
-    /// `dark` or `light`: what the switch leads to.
-    pub(super) other_theme: &'static str,
-    pub(super) other_theme_name: &'static str,
+    /// `dark` or `light`, and its name: what the switch leads to. Both, while the screen's own wish counts:
+    /// the style sheet then shows the one which that is not.
+    pub(super) other_themes: Vec<(&'static str, &'static str)>,
     /// The address without language and theme, ending in `?` or `&`.
     pub(super) here: String,
     pub(super) entries: Vec<Entry>,
@@ -84,9 +84,11 @@ impl Shell {
     /// The same without asking anything: for a no.
     pub(super) fn plain(visitor: &Visitor) -> Self {
         let words = ShellWords::of(visitor.language);
-        let (other_theme, other_theme_name) = match visitor.theme {
-            Theme::Dark => ("light", words.light),
-            Theme::Light | Theme::Auto => ("dark", words.dark),
+        let (dark, light) = (("dark", words.dark), ("light", words.light));
+        let other_themes = match visitor.theme {
+            Theme::Dark => vec![light],
+            Theme::Light => vec![dark],
+            Theme::Auto => vec![dark, light],
         };
         let path = visitor.asked.split('?').next().unwrap_or("/");
         let seen = |entry: &str| {
@@ -103,8 +105,7 @@ impl Shell {
         Self {
             words,
             theme: visitor.theme.word(),
-            other_theme,
-            other_theme_name,
+            other_themes,
             here: here(&visitor.asked),
             entries: entries.collect(),
             person: match &visitor.who {
@@ -134,8 +135,17 @@ fn here(asked: &str) -> String {
 
 /// The statutory zone's wall clock.
 pub(super) fn shanghai(moment: Timestamp) -> String {
+    on_the_wall(moment, "%Y-%m-%d %H:%M:%S")
+}
+
+/// The same to the minute, where a table has little room.
+pub(super) fn shanghai_minute(moment: Timestamp) -> String {
+    on_the_wall(moment, "%Y-%m-%d %H:%M")
+}
+
+fn on_the_wall(moment: Timestamp, format: &str) -> String {
     let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(8));
-    moment.to_zoned(zone).strftime("%Y-%m-%d %H:%M:%S").to_string()
+    moment.to_zoned(zone).strftime(format).to_string()
 }
 
 /// A page, or a no as a page.

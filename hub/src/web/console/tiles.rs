@@ -16,9 +16,9 @@ words! { TileWords:
     paused: "暂停", "paused";
     maintenance: "维护", "maintenance";
     not_connected: "未接入", "not connected";
-    soon: "临期", "due soon";
-    overdue: "超期", "overdue";
-    on_time: "按时", "on time";
+    soon: "临期", "soon";
+    overdue: "超期", "late";
+    on_time: "按时", "in time";
     quiet: "暂无办件", "nothing yet";
 }
 
@@ -161,8 +161,11 @@ fn tile(
         Light::Paused | Light::Maintenance => ("soon", light.word(language).to_owned()),
         Light::Online if judged == 0 => ("good", words.quiet.to_owned()),
         Light::Online => {
-            let share = it.province.on_time as f64 * 100.0 / judged as f64;
-            ("good", told(words.on_time, format!("{share:.1}%")))
+            let share = match it.province.on_time {
+                all if all == judged => "100%".to_owned(),
+                some => format!("{:.1}%", some as f64 * 100.0 / judged as f64),
+            };
+            ("good", told(words.on_time, share))
         }
     };
     let connected = light != Light::NotConnected;
