@@ -180,7 +180,11 @@ async fn draw(
         by_adapter: sums.by_adapter,
         missing: all.iter().filter(|it| it.1.is_none()).count(),
         bases: sums.knowledge_bases,
-        provinces: all.iter().map(|it| province_row(*it, month, chosen, english)).collect(),
+        provinces: {
+            let time_left = rooms.clock.today() <= due(month);
+            let row = |it: &_| province_row(*it, (month, time_left), chosen, english);
+            all.iter().map(row).collect()
+        },
         choices: provinces(visitor, chosen),
         chosen: chosen.map(|it| (it.to_string(), name(it))),
         fields: fields(statement, english),
@@ -214,7 +218,7 @@ fn sum_rows(sums: &[(u64, u64); ROWS], english: bool) -> Vec<SumRow> {
 
 fn province_row(
     (province, stated): (ProvinceCode, Option<&Stated>),
-    month: Month,
+    (month, time_left): (Month, bool),
     chosen: Option<ProvinceCode>,
     english: bool,
 ) -> ProvinceRow {
@@ -225,6 +229,7 @@ fn province_row(
         mark: match standing {
             Punctual::InTime => "good",
             Punctual::Late => "soon",
+            Punctual::Missing if time_left => "open",
             Punctual::Missing => "late",
         },
         state: if english { en } else { zh },
@@ -361,5 +366,13 @@ mod tests {
         for wrong in ["-1", "1e3", "95.", "95.555", ".5", "1000", "x"] {
             assert!(share(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_province_is_late_only_when_its_day_is_over() {
+        let month = Month::of(jiff::civil::date(2026, 4, 2)).unwrap();
+        let province = ProvinceCode::all().next().unwrap();
+        let mark = |left| province_row((province, None), (month, left), None, true).mark;
+        assert_eq!((mark(true), mark(false)), ("open", "late"));
     }
 }
