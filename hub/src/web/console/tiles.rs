@@ -18,7 +18,8 @@ words! { TileWords:
     not_connected: "未接入", "not connected";
     soon: "临期", "soon";
     overdue: "超期", "late";
-    on_time: "按时", "in time";
+    on_time: "按时", "timely";
+    not_shown: "不在查看范围", "not for this account";
     quiet: "暂无办件", "nothing yet";
 }
 
@@ -36,6 +37,9 @@ const PLACES: [(u8, u8, u8, &str, &str); 35] = [
     (7, 4, 45, "广西", "Guangxi"), (7, 5, 44, "广东", "Guangdong"), (7, 6, 35, "福建", "Fujian"), (7, 8, 71, "台湾", "Taiwan"),
     (8, 4, 46, "海南", "Hainan"), (8, 5, 82, "澳门", "Macao"), (8, 6, 81, "香港", "Hong Kong"),
 ];
+
+/// Taiwan, Hong Kong, Macao: the national system does not reach them.
+const OUTSIDE: [u8; 3] = [71, 81, 82];
 
 /// A province's short name.
 pub(super) fn name(code: ProvinceCode, language: Language) -> &'static str {
@@ -119,16 +123,23 @@ pub(super) fn grid(drawn: &[Drawn<'_>], language: Language, leads: bool) -> Vec<
             let place = format!("row-{row} col-{column}");
             match drawn.iter().find(|it| it.province.code.number() == number) {
                 Some(it) => tile(it, place, name, (words, language), leads),
-                None => Tile {
-                    place,
-                    kind: "off",
-                    name,
-                    link: None,
-                    shape: "○",
-                    light: words.not_connected,
-                    value: words.not_connected.to_owned(),
-                    more: String::new(),
-                },
+                None => {
+                    // A province's account sees its own; the others are connected all the same.
+                    let outside = OUTSIDE.contains(&number);
+                    let (shape, light) =
+                        if outside { ("○", words.not_connected) } else { ("", words.not_shown) };
+                    let value = if outside { words.not_connected } else { "–" }.to_owned();
+                    Tile {
+                        place,
+                        kind: "off",
+                        name,
+                        link: None,
+                        shape,
+                        light,
+                        value,
+                        more: String::new(),
+                    }
+                }
             }
         })
         .collect()
@@ -211,10 +222,11 @@ mod tests {
             assert!(!name(code, Language::Chinese).is_empty(), "{code}");
             assert!(code.name().starts_with(name(code, Language::Chinese)) || code.number() == 66);
         }
-        assert_eq!(
-            grid(&[], Language::Chinese, true).iter().filter(|it| it.link.is_none()).count(),
-            35
-        );
+        let nobody = grid(&[], Language::Chinese, true);
+        assert_eq!(nobody.iter().filter(|it| it.link.is_none()).count(), 35);
+        // What an account may not see is not called unconnected.
+        let outside = nobody.iter().filter(|it| it.value == "未接入").map(|it| it.name);
+        assert_eq!(outside.collect::<Vec<_>>(), ["台湾", "澳门", "香港"]);
     }
 
     #[test]
