@@ -6,15 +6,9 @@ use hub_core::calendar::shanghai_date;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::trend::Bar;
+use super::bars::{self, Bars, Pair};
 use crate::views::flow::{FlowRow, hour_of, median_hours};
 
-/// The drawing's size, in its own units.
-const WIDTH: u64 = 720;
-const HEIGHT: u64 = 150;
-/// Room for the words below and above.
-const BELOW: u64 = 18;
-const ABOVE: u64 = 14;
 /// How many hours are drawn, the present one included.
 pub(super) const HOURS: u32 = 24;
 /// Every so many hours one is named.
@@ -30,15 +24,10 @@ pub(super) struct Hour {
 
 /// A chart, ready for `console/overview.html`.
 pub(super) struct DayFlow {
-    pub(super) width: u64,
-    pub(super) height: u64,
-    pub(super) base: u64,
-    pub(super) bars: Vec<Bar>,
+    pub(super) chart: Bars,
     pub(super) hours: Vec<Hour>,
     pub(super) came: u64,
     pub(super) went: u64,
-    /// The largest bar.
-    pub(super) most: u64,
 }
 
 /// Today's figures, of what was recorded today in Shanghai.
@@ -71,34 +60,20 @@ pub(super) fn draw(rows: &[FlowRow], now: Timestamp) -> DayFlow {
     let first = last.saturating_sub(HOURS - 1);
     let seen: Vec<_> =
         (first..=last).map(|it| (it, sums.get(&it).copied().unwrap_or_default())).collect();
-    let most = seen.iter().map(|it| it.1.0.max(it.1.1)).max().unwrap_or(0);
-    let base = HEIGHT - BELOW;
-    let tall = |value: u64| (value * (base - ABOVE)).checked_div(most).unwrap_or(0);
-    let step = WIDTH / u64::from(HOURS);
-    let width = step / 3;
-    let bars = (0u64..).zip(&seen).map(|(at, (hour, (came, went)))| Bar {
-        x: at * step + width / 2,
-        second_x: at * step + width / 2 + width,
-        width,
-        came_y: base - tall(*came),
-        came_height: tall(*came),
-        went_y: base - tall(*went),
-        went_height: tall(*went),
+    let pairs = seen.iter().map(|(hour, (came, went))| Pair {
+        came: *came,
+        went: *went,
         label: if clock(*hour).is_multiple_of(LABEL_EVERY) { name(*hour) } else { String::new() },
         told: format!("{} +{came} −{went}", name(*hour)),
     });
     DayFlow {
-        width: WIDTH,
-        height: HEIGHT,
-        base,
-        bars: bars.collect(),
+        chart: bars::draw(u64::from(HOURS), pairs.collect()),
         hours: seen
             .iter()
             .map(|it| Hour { name: name(it.0), came: it.1.0, went: it.1.1 })
             .collect(),
         came: seen.iter().map(|it| it.1.0).sum(),
         went: seen.iter().map(|it| it.1.1).sum(),
-        most,
     }
 }
 
@@ -118,8 +93,10 @@ mod tests {
     #[test]
     fn a_day_without_events_is_drawn_with_all_its_hours() {
         let flow = draw(&[], "2026-11-29T01:59:00Z".parse().unwrap());
-        assert_eq!((flow.hours.len(), flow.most, flow.came), (24, 0, 0));
+        assert_eq!((flow.hours.len(), flow.chart.most, flow.came), (24, 0, 0));
         assert_eq!((flow.hours[0].name.as_str(), flow.hours[23].name.as_str()), ("10:00", "09:00"));
-        assert!(flow.bars.iter().all(|it| it.came_height == 0 && it.second_x + it.width <= WIDTH));
+        let chart = &flow.chart;
+        assert!(chart.bars.iter().all(|it| it.came_height == 0));
+        assert!(chart.bars.iter().all(|it| it.second_x + it.width <= chart.width));
     }
 }

@@ -7,6 +7,7 @@ mod alert_words;
 mod alerts;
 mod audit;
 mod audit_words;
+mod bars;
 mod case;
 mod cases;
 mod day;
