@@ -21,6 +21,7 @@ mod conformance;
 mod console;
 mod contract;
 mod crash;
+mod dates;
 mod english;
 mod enrolment;
 mod folder_office;

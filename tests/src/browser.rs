@@ -31,6 +31,8 @@ const FLAGS: &[&str] = &[
 const LISTENS: &str = "started successfully on port ";
 /// Longest time for the driver to listen, on a slow and busy machine.
 const START_MAX: Duration = Duration::from_secs(120);
+/// What the browser speaks: Debian keeps all but one of them in a package of their own.
+const LANGUAGES: &str = "/usr/lib/chromium/locales";
 /// The rules of accessibility: version and digest of the package that holds them.
 const AXE: (&str, &str) =
     ("axe-core@4.14.1", "e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745");
@@ -60,6 +62,24 @@ pub struct Cost {
 impl Browser {
     /// Starts one; none if there is no Chromium: then `test` is told as not run.
     pub async fn start(test: &str) -> Option<Self> {
+        Self::begin(test, None).await
+    }
+
+    /// The same, of somebody who has set the browser to this language (`de`, `en-US`); none if the browser does
+    /// not speak it.
+    pub async fn speaking(test: &str, language: &str) -> Option<Self> {
+        let known = Path::new(LANGUAGES).join(format!("{language}.pak"));
+        if DRIVER.get_or_init(find).await.is_ok()
+            && !known.exists()
+            && let Err(why) = install(&["chromium-l10n"]).await
+        {
+            not_run(test, &why);
+            return None;
+        }
+        Self::begin(test, Some(language)).await
+    }
+
+    async fn begin(test: &str, language: Option<&str>) -> Option<Self> {
         let program = match DRIVER.get_or_init(find).await {
             Ok(program) => program.clone(),
             Err(why) => {
@@ -70,11 +90,16 @@ impl Browser {
         let profile = tempfile::tempdir().expect("a folder");
         let mut command = Command::new(program);
         command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut flags: Vec<String> = FLAGS.iter().map(|it| (*it).to_owned()).collect();
+        if let Some(language) = language {
+            // On Linux Chromium asks its surroundings first.
+            command.env("LANGUAGE", language);
+            flags.extend([format!("--lang={language}"), format!("--accept-lang={language}")]);
+        }
         // A group of its own: whoever ends the driver ends its browser too.
         let mut driver = command.process_group(0).spawn().expect("the driver starts");
         let said = BufReader::new(driver.stdout.take().expect("a pipe"));
         let port = tokio::time::timeout(START_MAX, port(said)).await.expect("the driver listens");
-        let mut flags: Vec<String> = FLAGS.iter().map(|it| (*it).to_owned()).collect();
         flags.push(format!("--user-data-dir={}", profile.path().display()));
         let page = Page::start(&format!("http://127.0.0.1:{port}"), &flags, START_MAX).await;
         let page = page.unwrap_or_else(|it| panic!("a browser: {it}"));

@@ -100,6 +100,12 @@ impl Element<'_> {
         self.page.post(&path, &json!({"text": text})).await.map(drop)
     }
 
+    /// How it looks, as a PNG in base64.
+    pub async fn picture(&self) -> Result<String, String> {
+        let told = self.page.get(&format!("/element/{}/screenshot", self.id)).await?;
+        told.as_str().map(str::to_owned).ok_or_else(|| "no picture".to_owned())
+    }
+
     /// What can be read on it.
     pub async fn text(&self) -> Result<String, String> {
         let told = self.page.get(&format!("/element/{}/text", self.id)).await?;

@@ -10,8 +10,9 @@ use serde::Deserialize;
 
 use super::case::{stage_mark, stage_name};
 use super::saved::{self, Kept};
-use super::shell::{Shell, shanghai, told};
+use super::shell::{Shell, shanghai, to_correct, told};
 use super::visitor::encoded;
+use super::when::{self, When};
 use super::words::words;
 use super::{Visitor, hours, tiles};
 use crate::accounts::SAVED_NAME_CHARACTERS_MAX;
@@ -54,6 +55,7 @@ words! { CasesWords:
     csv: "导出 CSV", "export CSV";
     xlsx: "导出 XLSX", "export XLSX";
     none: "没有符合条件的办件", "no case fits";
+    unread: "请先更正标出的日期", "correct the marked day first";
     saved: "常用", "shortcuts";
     own: "我的视图", "my lists";
     keep: "保存当前筛选为", "save these filters as";
@@ -109,8 +111,8 @@ impl Asked {
             client: None,
             open,
             overdue,
-            due_from: word(&self.due_from, "due_from", |it| it.parse().ok())?,
-            due_before: word(&self.due_before, "due_before", |it| it.parse().ok())?,
+            due_from: word(&self.due_from, "due_from", |it| when::day(it).ok())?,
+            due_before: word(&self.due_before, "due_before", |it| when::day(it).ok())?,
         })
     }
 
@@ -120,6 +122,15 @@ impl Asked {
             "newest" => Ok(Order::Newest),
             _ => Err(Problem::new("bad-parameter").detail("order")),
         }
+    }
+
+    /// The days between which they are due, as fields of the form.
+    fn due(&self, language: Language) -> Vec<When> {
+        let words = CasesWords::of(language);
+        vec![
+            When::day("due_from", words.due_from, &self.due_from, language),
+            When::day("due_before", words.due_before, &self.due_before, language),
+        ]
     }
 
     /// Every filter by its name.
@@ -173,8 +184,9 @@ struct Cases {
     shell: Shell,
     words: &'static CasesWords,
     selects: Vec<(&'static str, &'static str, Vec<Choice>)>,
-    due_from: String,
-    due_before: String,
+    due: Vec<When>,
+    /// A day that cannot be read: nothing is listed until it is corrected.
+    unread: bool,
     rows: Vec<Row>,
     next: Option<String>,
     first: Option<String>,
@@ -194,18 +206,23 @@ pub(super) async fn show(
     Extension(visitor): Extension<Visitor>,
     given: Given,
 ) -> Response {
-    told(&visitor, page(&rooms, &visitor, given).await)
+    match page(&rooms, &visitor, given).await {
+        Ok(page) if page.unread => to_correct(&visitor, Ok(page)),
+        page => told(&visitor, page),
+    }
 }
 
 async fn page(rooms: &Rooms, visitor: &Visitor, given: Given) -> Result<Cases, Problem> {
     let Query(asked) = given.map_err(|_| Problem::new("bad-parameter"))?;
-    let (filter, order) = (asked.filter(visitor)?, asked.order()?);
-    let after = word(&asked.after, "after", |it| it.parse::<u64>().ok())?;
-    let page = rooms.aside(move |views| views.cases_in(&filter, order, after, ROWS)).await?;
     let language = visitor.language;
+    let due = asked.due(language);
+    let unread = due.iter().any(When::is_wrong);
+    let after = word(&asked.after, "after", |it| it.parse::<u64>().ok())?;
+    let (found, next) =
+        if unread { (vec![], None) } else { list(rooms, visitor, &asked, after).await? };
     let rules = rooms.registrar.rules();
     let now = rooms.clock.now();
-    let rows = page.rows.iter().map(|it| {
+    let rows = found.iter().map(|it| {
         let due = it.due_now();
         Row {
             number: it.number.to_string(),
@@ -227,7 +244,7 @@ async fn page(rooms: &Rooms, visitor: &Visitor, given: Given) -> Result<Cases, P
         shell: Shell::of(rooms, visitor).await?,
         words: CasesWords::of(language),
         selects: selects(&asked, visitor),
-        next: page.next.map(|it| asked.address("/cases", &it.to_string())),
+        next: next.map(|it| asked.address("/cases", &it.to_string())),
         first: after.map(|_| asked.address("/cases", "")),
         csv: asked.address("/cases.csv", ""),
         xlsx: asked.address("/cases.xlsx", ""),
@@ -238,11 +255,23 @@ async fn page(rooms: &Rooms, visitor: &Visitor, given: Given) -> Result<Cases, P
             .filter(|it| !it.1.is_empty())
             .map(|(name, value)| (name, value.clone()))
             .collect(),
-        may_keep: visitor.account().is_ok(),
+        may_keep: visitor.account().is_ok() && !unread,
         name_max: SAVED_NAME_CHARACTERS_MAX,
-        due_from: asked.due_from,
-        due_before: asked.due_before,
+        due,
+        unread,
     })
+}
+
+/// One page of them, and where the next begins.
+async fn list(
+    rooms: &Rooms,
+    visitor: &Visitor,
+    asked: &Asked,
+    after: Option<u64>,
+) -> Result<(Vec<CaseRow>, Option<u64>), Problem> {
+    let (filter, order) = (asked.filter(visitor)?, asked.order()?);
+    let page = rooms.aside(move |views| views.cases_in(&filter, order, after, ROWS)).await?;
+    Ok((page.rows, page.next))
 }
 
 fn under(it: &CaseRow, language: Language) -> String {

@@ -35,6 +35,7 @@ mod standing;
 mod tiles;
 mod trend;
 mod visitor;
+mod when;
 mod why;
 mod words;
 

@@ -14,6 +14,7 @@ use super::parked_words::{ParkedWords, outcome, phase, reason};
 use super::shell::{Shell, shanghai, told};
 use super::tiles::{self, grouped};
 use super::visitor::encoded;
+use super::when::When;
 use super::{May, Visitor};
 use crate::problem::Problem;
 use crate::redrive::{Item, Thing};
@@ -103,6 +104,7 @@ struct Chosen {
     parked: bool,
     provinces: Vec<(String, &'static str)>,
     filled: Filled,
+    since: When,
 }
 
 /// What somebody has typed, to be corrected or ordered.
@@ -260,6 +262,7 @@ async fn chosen(
         able: province.is_some(),
         parked: of == RedriveOf::ParkedCases,
         provinces: ProvinceCode::all().map(named).collect(),
+        since: When::moment("since", words.since, &filled.since, visitor.language),
         filled,
     })
 }

@@ -4,13 +4,13 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use events::ids::RedriveId;
 use jiff::Timestamp;
-use jiff::civil::DateTime;
 use serde::Deserialize;
 
 use super::Visitor;
 use super::form::Posted;
-use super::parked::{Filled, Place, page};
-use super::shell::{Refused, told};
+use super::parked::{Filled, Parked, Place, page};
+use super::shell::{Refused, to_correct, told};
+use super::when::{self, Flaw};
 use crate::problem::Problem;
 use crate::web::Rooms;
 use crate::web::again::{self, Wish};
@@ -46,7 +46,10 @@ pub(super) async fn act(
     Posted(visitor, given): Posted<Deed>,
 ) -> Response {
     match given.deed.as_str() {
-        "preview" => told(&visitor, preview(&rooms, &visitor, given).await),
+        "preview" => match since(&given.since) {
+            Err(_) => to_correct(&visitor, typed(&rooms, &visitor, given).await),
+            Ok(_) => told(&visitor, preview(&rooms, &visitor, given).await),
+        },
         deed => match done(&rooms, &visitor, deed, &given).await {
             Ok(()) => Redirect::to("/parked#redrives").into_response(),
             Err(problem) => Refused(visitor, problem).into_response(),
@@ -54,16 +57,21 @@ pub(super) async fn act(
     }
 }
 
-async fn preview(
-    rooms: &Rooms,
-    visitor: &Visitor,
-    given: Deed,
-) -> Result<super::parked::Parked, Problem> {
+/// The page as it was, to be corrected: nothing is counted before a moment can be read.
+async fn typed(rooms: &Rooms, visitor: &Visitor, given: Deed) -> Result<Parked, Problem> {
+    let place = place(&given)?;
+    page(rooms, visitor, Some(place), 0, filled(given), None).await
+}
+
+async fn preview(rooms: &Rooms, visitor: &Visitor, given: Deed) -> Result<Parked, Problem> {
     let (wish, place) = wish(&given)?;
     let counted = again::preview(rooms, &wish).await?;
+    page(rooms, visitor, Some(place), 0, filled(given), Some(counted)).await
+}
+
+fn filled(given: Deed) -> Filled {
     let Deed { items, since, per_minute, route_to, note, .. } = given;
-    let filled = Filled { items, since, per_minute, route_to, note };
-    page(rooms, visitor, Some(place), 0, filled, Some(counted)).await
+    Filled { items, since, per_minute, route_to, note }
 }
 
 async fn done(rooms: &Rooms, visitor: &Visitor, deed: &str, given: &Deed) -> Result<(), Problem> {
@@ -78,9 +86,14 @@ async fn done(rooms: &Rooms, visitor: &Visitor, deed: &str, given: &Deed) -> Res
     Ok(())
 }
 
+fn place(given: &Deed) -> Result<Place, Problem> {
+    let unknown = || Problem::at("unknown-value", "/of");
+    Place::read(&given.of, &given.province, &given.why)?.ok_or_else(unknown)
+}
+
 fn wish(given: &Deed) -> Result<(Wish, Place), Problem> {
     let at = |pointer| move || Problem::at("unknown-value", pointer);
-    let place = Place::read(&given.of, &given.province, &given.why)?.ok_or_else(at("/of"))?;
+    let place = place(given)?;
     let numbers = given.items.split([',', '，', ' ']).map(str::trim).filter(|it| !it.is_empty());
     let only = numbers.map(|it| it.parse().map_err(|_| Problem::at("bad-form", "/items")));
     let wish = Wish {
@@ -92,7 +105,7 @@ fn wish(given: &Deed) -> Result<(Wish, Place), Problem> {
         // A group belongs to a province; "all provinces" is nothing that one click may mean.
         province: Some(place.province.ok_or_else(at("/province"))?),
         why: Some(place.why.clone()),
-        since: since(&given.since)?,
+        since: since(&given.since).map_err(|it| Problem::at(it.code(), "/since"))?,
         until: match given.until.as_str() {
             "" => None,
             number => Some(number.parse().map_err(|_| at("/until")())?),
@@ -112,26 +125,10 @@ fn wish(given: &Deed) -> Result<(Wish, Place), Problem> {
     Ok((wish, place))
 }
 
-/// A moment as a browser's field has it, in Shanghai: `2026-03-02T09:00`.
-fn since(given: &str) -> Result<Option<Timestamp>, Problem> {
-    if given.is_empty() {
-        return Ok(None);
-    }
-    let wrong = || Problem::at("bad-moment", "/since");
-    let told: DateTime = given.parse().map_err(|_| wrong())?;
-    let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(8));
-    Ok(Some(told.to_zoned(zone).map_err(|_| wrong())?.timestamp()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_moment_in_a_form_is_shanghais() {
-        let told = since("2026-03-02T09:00").unwrap().unwrap();
-        assert_eq!(told.to_string(), "2026-03-02T01:00:00Z");
-        assert_eq!(since("").unwrap(), None);
-        assert!(since("yesterday").is_err());
+/// From when on, if it is bounded.
+fn since(given: &str) -> Result<Option<Timestamp>, Flaw> {
+    match when::moment(given) {
+        Err(Flaw::Missing) => Ok(None),
+        told => told.map(Some),
     }
 }

@@ -33,7 +33,7 @@ words! { ParkedWords:
     again: "重新处理", "Let in again";
     again_note: "回报按同样的验签和规则重新受理，办件继续转办；已送达的不会再次发送", "reports go through the same checks and rules again, cases go on; what was delivered is not sent again";
     only: "仅这些编号（逗号分隔，留空为全组）", "only these numbers (with commas; empty: the whole group)";
-    since: "自此时刻起（上海时间）", "not from before (Shanghai time)";
+    since: "自此时刻起", "not from before";
     per_minute: "每分钟件数", "items a minute";
     route_to: "转往省份", "route to";
     as_it_was: "不变", "as it was";

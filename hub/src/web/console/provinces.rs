@@ -8,6 +8,7 @@ use events::province::AdapterCertified;
 use hub_core::province::Province as Membership;
 use jiff::Timestamp;
 
+use super::province_deeds::Away;
 use super::shell::{Shell, shanghai, shanghai_minute, told};
 use super::standing::{self, Added};
 use super::tiles::{self, Light, grouped};
@@ -79,16 +80,7 @@ words! { ProvinceWords:
     keys: "登记的密钥", "Keys that count";
     soon: "临期", "due soon";
     silent: "未签收", "not signed for";
-    deeds: "处理", "What can be done";
-    pause: "暂停转办", "pause";
-    pause_note: "暂停后不再下发新办件，仍接收该省报告；时限照常计算", "nothing new is sent; reports are still taken; due days do not move";
-    resume: "恢复转办", "resume";
-    maintenance: "登记停机维护", "declare maintenance";
-    from: "开始（上海时间）", "from (Shanghai time)";
-    until: "结束（上海时间）", "until (Shanghai time)";
-    reason: "原因", "reason";
     declared: "已登记的维护", "Declared maintenance";
-    save: "提交并记录", "do it and record it";
 }
 
 struct Row {
@@ -216,7 +208,7 @@ struct Certificate {
 
 #[derive(Template)]
 #[template(path = "console/province.html")]
-struct OneProvince {
+pub(super) struct OneProvince {
     shell: Shell,
     words: &'static ProvinceWords,
     code: String,
@@ -238,6 +230,7 @@ struct OneProvince {
     /// Who paused it and why.
     paused_by: String,
     may_act: bool,
+    away: Away,
 }
 
 pub(super) async fn one(
@@ -246,7 +239,8 @@ pub(super) async fn one(
     Extension(bench): Extension<Bench>,
     Path(code): Path<String>,
 ) -> Response {
-    told(&visitor, page(&rooms, &visitor, &bench, &code).await)
+    let away = Away::blank(visitor.language);
+    told(&visitor, page(&rooms, &visitor, &bench, &code, away).await)
 }
 
 pub(super) fn code_of(visitor: &Visitor, given: &str) -> Result<ProvinceCode, Problem> {
@@ -254,11 +248,13 @@ pub(super) fn code_of(visitor: &Visitor, given: &str) -> Result<ProvinceCode, Pr
     if visitor.sees().shows(Some(code)) { Ok(code) } else { Err(Problem::new("not-found")) }
 }
 
-async fn page(
+/// One province, with what somebody has typed of its absence.
+pub(super) async fn page(
     rooms: &Rooms,
     visitor: &Visitor,
     bench: &Bench,
     given: &str,
+    away: Away,
 ) -> Result<OneProvince, Problem> {
     let code = code_of(visitor, given)?;
     let language = visitor.language;
@@ -267,8 +263,8 @@ async fn page(
     let it = table.iter().find(|it| it.code == code).ok_or_else(|| Problem::new("not-found"))?;
     let pressure = pressure_of(&pressures(rooms).await?, code);
     let membership = rooms.membership.province(code);
-    let away = tiles::is_away(&membership, rooms.clock.now());
-    let light = Light::of(it, away, &pressure);
+    let absent = tiles::is_away(&membership, rooms.clock.now());
+    let light = Light::of(it, absent, &pressure);
     let filter = CaseFilter { province: Some(code), open: Some(true), ..CaseFilter::default() };
     let oldest =
         rooms.aside(move |views| views.cases_in(&filter, Order::Oldest, None, OLDEST_ROWS)).await?;
@@ -313,6 +309,7 @@ async fn page(
             String::new()
         },
         may_act: visitor.is() == May::OPERATOR && membership.enrolled,
+        away,
     })
 }
 

@@ -150,9 +150,22 @@ fn on_the_wall(moment: Timestamp, format: &str) -> String {
 
 /// A page, or a no as a page.
 pub(super) fn told<T: Template>(visitor: &Visitor, page: Result<T, Problem>) -> Response {
+    told_as(StatusCode::OK, visitor, page)
+}
+
+/// The page that somebody typed into, with what they typed and what is wrong with it.
+pub(super) fn to_correct<T: Template>(visitor: &Visitor, page: Result<T, Problem>) -> Response {
+    told_as(StatusCode::UNPROCESSABLE_ENTITY, visitor, page)
+}
+
+fn told_as<T: Template>(
+    status: StatusCode,
+    visitor: &Visitor,
+    page: Result<T, Problem>,
+) -> Response {
     let rendered = page.and_then(|it| it.render().map_err(|_| Problem::new("internal")));
     match rendered {
-        Ok(text) => html(StatusCode::OK, text),
+        Ok(text) => html(status, text),
         Err(problem) => Refused(visitor.clone(), problem).into_response(),
     }
 }
