@@ -21,6 +21,7 @@ const CALENDARS: [&str; 7] = [
     include_str!("../../schemas/calendars/2026.json"),
 ];
 const CURRENT: &str = include_str!("../../schemas/divisions/current.json");
+const ROMANISED: &str = include_str!("../../schemas/divisions/romanised.json");
 const RETIRED: &str = include_str!("../../schemas/divisions/retired.json");
 const AUTHORITIES: &str = include_str!("../../schemas/divisions/authorities.json");
 
@@ -87,6 +88,12 @@ pub fn division_name(division: DivisionCode) -> Option<&'static str> {
         names
     };
     NAMES.get_or_init(parse).get(&division).map(String::as_str)
+}
+
+/// The same in Latin letters; only prefectures have such a name.
+pub fn division_name_en(division: DivisionCode) -> Option<&'static str> {
+    static NAMES: OnceLock<BTreeMap<DivisionCode, String>> = OnceLock::new();
+    NAMES.get_or_init(|| read(ROMANISED)).get(&division).map(String::as_str)
 }
 
 fn parse_routes() -> Routes {
@@ -205,5 +212,34 @@ mod tests {
         assert_eq!(name("220100"), Some("长春市"));
         assert_eq!(name("441000"), Some("海口市"));
         assert_eq!(name("999999"), None);
+    }
+
+    #[test]
+    fn every_prefecture_has_a_name_in_latin_letters_and_nothing_else_has() {
+        let current: BTreeMap<DivisionCode, String> = read(CURRENT);
+        let prefecture = |it: &&DivisionCode| {
+            it.number().is_multiple_of(100) && !it.number().is_multiple_of(10_000)
+        };
+        let prefectures: Vec<&DivisionCode> = current.keys().filter(prefecture).collect();
+        let named: BTreeMap<DivisionCode, String> = read(ROMANISED);
+        assert_eq!(prefectures.len(), 333);
+        assert_eq!(prefectures, named.keys().collect::<Vec<_>>());
+        let latin = |it: char| it.is_ascii_alphabetic() || "Üüê' ".contains(it);
+        for (code, name) in &named {
+            assert!(
+                name.chars().all(latin) && name.starts_with(char::is_uppercase),
+                "{code} {name}"
+            );
+        }
+        let name = |code: &str| division_name_en(code.parse().unwrap());
+        for (code, latin) in [
+            ("220100", "Changchun"),
+            ("610100", "Xi'an"),
+            ("540100", "Lhasa"),
+            ("152500", "Xilin Gol"),
+        ] {
+            assert_eq!(name(code), Some(latin));
+        }
+        assert_eq!((name("220000"), name("110105")), (None, None));
     }
 }

@@ -3,7 +3,7 @@
 use events::case::RouteReason;
 use events::ids::{DivisionCode, ProvinceCode};
 
-use crate::reference::division_name;
+use crate::reference::{division_name, division_name_en};
 
 /// Municipalities have districts where provinces have prefectures.
 const PREFECTURE: u32 = 100;
@@ -42,23 +42,40 @@ pub fn prefecture_name(code: &str) -> String {
     format!("{province}·{name}")
 }
 
+/// The same in English. What has no name in Latin letters keeps its own.
+pub fn prefecture_name_en(code: &str) -> String {
+    let province = code.get(..2).and_then(|it| it.parse::<ProvinceCode>().ok());
+    let Some(province) = province.map(ProvinceCode::name_en) else {
+        return "no province yet".to_owned();
+    };
+    if code.ends_with("0000-") {
+        return format!("{province} · no division given");
+    }
+    if code.ends_with("0000") {
+        return format!("{province} · the province itself");
+    }
+    let name = code.parse().ok().and_then(|it| division_name_en(it).or_else(|| division_name(it)));
+    format!("{province} · {}", name.unwrap_or(code))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_place_is_its_prefecture_or_what_stands_in_its_place() {
-        for (division, code, name) in [
-            (Some("220102"), "220100", "吉林省·长春市"),
-            (Some("220100"), "220100", "吉林省·长春市"),
-            (Some("220000"), "220000", "吉林省·省本级"),
-            (Some("110105"), "110105", "北京市·朝阳区"),
-            (Some("429004"), "429004", "湖北省·仙桃市"),
-            (None, "220000-", "吉林省·未列区划"),
+        for (division, code, name, english) in [
+            (Some("220102"), "220100", "吉林省·长春市", "Jilin · Changchun"),
+            (Some("220100"), "220100", "吉林省·长春市", "Jilin · Changchun"),
+            (Some("220000"), "220000", "吉林省·省本级", "Jilin · the province itself"),
+            (Some("110105"), "110105", "北京市·朝阳区", "Beijing · 朝阳区"),
+            (Some("429004"), "429004", "湖北省·仙桃市", "Hubei · 仙桃市"),
+            (None, "220000-", "吉林省·未列区划", "Jilin · no division given"),
         ] {
             let province = division.map_or("22", |it| &it[..2]).parse().unwrap();
             let found = prefecture(province, division.map(|it| it.parse().unwrap()));
             assert_eq!((found.as_str(), prefecture_name(&found).as_str()), (code, name));
+            assert_eq!(prefecture_name_en(&found), english);
         }
     }
 }

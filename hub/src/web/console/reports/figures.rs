@@ -11,6 +11,7 @@ use crate::problem::Problem;
 use crate::statistics::Period;
 use crate::statistics::definitions::{FIGURES, Figure, HOUSE, Theme};
 use crate::statistics::fold::{Dimension, Figures, No};
+use crate::statistics::places::prefecture_name_en;
 use crate::statistics::report::{self, Kind};
 use crate::statistics::tally::Tally;
 use crate::web::Rooms;
@@ -212,7 +213,7 @@ fn block(wish: &Wish, by: Dimension, theme: Theme, figures: &Figures, language: 
     }
 }
 
-/// Short names on screen: tables hold the long ones. Prefectures have no English names in the division code.
+/// Short names on screen: tables hold the long ones.
 fn name(by: Dimension, code: &str, english: bool) -> String {
     let told = match by {
         Dimension::Province => match code.parse::<ProvinceCode>() {
@@ -220,7 +221,7 @@ fn name(by: Dimension, code: &str, english: bool) -> String {
             Err(_) => Some("no province yet"),
         },
         Dimension::Prefecture => {
-            return if english { prefecture(code) } else { report::group_name(by, code) };
+            return if english { prefecture_name_en(code) } else { report::group_name(by, code) };
         }
         Dimension::Item => Item::of(code).map(Item::en),
         Dimension::Category => Category::of(code).map(Category::en),
@@ -230,20 +231,6 @@ fn name(by: Dimension, code: &str, english: bool) -> String {
         Some(told) => told.to_owned(),
         None => report::group_name(by, code),
     }
-}
-
-/// `Jilin · 吉林市`, or which part of a province is meant where it is none of its prefectures.
-fn prefecture(code: &str) -> String {
-    let whole = report::group_name(Dimension::Prefecture, code);
-    let province = code.get(..2).and_then(|it| it.parse::<ProvinceCode>().ok());
-    let Some(province) = province else { return "no province yet".to_owned() };
-    let own = whole.split_once('·').map_or(whole.as_str(), |it| it.1);
-    let own = match own {
-        "未列区划" => "no division given",
-        "省本级" => "the province itself",
-        own => own,
-    };
-    format!("{} · {own}", province.name_en())
 }
 
 /// Where the cases behind a figure are listed, if there is such a list.
