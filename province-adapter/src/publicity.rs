@@ -16,6 +16,7 @@ use crate::store::{MayBeStoreError, StoreError};
 
 pub mod file;
 pub mod state;
+pub mod table;
 
 /// Months that are kept, settled or not; more than may be stated.
 const MONTHS_KEPT_MAX: i64 = 24;

@@ -119,6 +119,22 @@ async fn broken_files(clerk: &Clerk<'_>) {
     assert!(err.contains("not-a-statement"), "{err}");
 }
 
+/// A spreadsheet's table with so many posters: the program's own example, filled in and stated.
+async fn by_spreadsheet(clerk: &Clerk<'_>, posters: u32) -> Ended {
+    let mut command = clerk.stage.sidecar("publicity");
+    command.args(["--example", "--csv"]);
+    let example = run_with(command, "").await.with(0).out;
+    let filled = example.replacen("4,张贴宣传海报,", "4,海报,", 1);
+    let mut lines: Vec<String> = filled.lines().map(str::to_owned).collect();
+    assert!(lines[4].starts_with("4,海报,"), "{example}");
+    lines[4] = format!("4,海报,,各地窗口,1,{posters},,,");
+    let path = clerk.stage.folder.at("统计表.csv");
+    std::fs::write(&path, lines.join("\r\n")).expect("a table");
+    let mut command = clerk.stage.sidecar("publicity");
+    command.arg(&path).arg("--json").args(WAIT);
+    run_with(command, "").await
+}
+
 /// A machine that lives a month ahead: its own check lets the month pass, and the hub refuses it by name.
 async fn a_month_ahead(clerk: &Clerk<'_>) {
     let folder = &clerk.stage.folder;
@@ -171,6 +187,11 @@ async fn a_province_states_its_publicity_by_adapter_and_corrects_it_through_ever
     assert!(corrected["position"].as_u64() > Some(first), "{corrected}");
     let page = page_with(&browser, "400").await;
     assert!(!page.contains("350"), "{page}");
+    let refused = by_spreadsheet(&clerk, 100_000_001).await.with(2).err;
+    assert!(refused.contains("line 5, column `second`: out-of-bounds"), "{refused}");
+    let sheet = by_spreadsheet(&clerk, 425).await.with(0).json();
+    assert!(sheet["position"].as_u64() > corrected["position"].as_u64(), "{sheet}");
+    page_with(&browser, "425").await;
 
     a_month_ahead(&clerk).await;
 
@@ -186,7 +207,7 @@ async fn a_province_states_its_publicity_by_adapter_and_corrects_it_through_ever
     let browser = auditor(&stage).await;
     page_with(&browser, "450").await;
     let log = clerk.recorded().await;
-    assert_eq!(log, 3, "one each, however often it was sent");
+    assert_eq!(log, 4, "one each, however often it was sent");
     stage.folder.hub(&["verify", "--json"]).await.with(0);
     let csv = stage.folder.hub(&["report", "publicity", "--month", MONTH]).await.with(0).out;
     assert!(csv.contains("450") && csv.contains("适配器 adapter province-adapter/"), "{csv}");

@@ -6,6 +6,8 @@ use std::path::Path;
 use events::publicity::{ANNEX, Fulfilment, Month, Requirement, Statement};
 use serde::{Deserialize, Serialize};
 
+use super::table;
+
 /// Largest file, in bytes: twice what the texts may fill.
 pub const FILE_BYTES_MAX: u64 = 64 * 1024;
 
@@ -26,6 +28,20 @@ pub enum FileError {
     TooLarge {
         /// Which.
         path: String,
+    },
+    /// A spreadsheet's table in another encoding.
+    #[error("`{path}` is not UTF-8: not-utf8\n(save it as \"CSV UTF-8\" 请另存为 CSV UTF-8)")]
+    NotUtf8 {
+        /// Which.
+        path: String,
+    },
+    /// A spreadsheet's table with something wrong in it.
+    #[error("`{path}`: {fault}")]
+    Table {
+        /// Which.
+        path: String,
+        /// What and where.
+        fault: table::Fault,
     },
     /// Another shape.
     #[error(
@@ -65,7 +81,7 @@ struct Row {
     text: String,
 }
 
-/// Reads the table; its bounds are looked at when it is kept.
+/// Reads the table, CSV by its name and otherwise JSON; the bounds are looked at when it is kept.
 pub fn read(path: &Path) -> Result<Statement, FileError> {
     let shown = || path.display().to_string();
     let unreadable = |source| FileError::Unreadable { path: shown(), source };
@@ -77,6 +93,11 @@ pub fn read(path: &Path) -> Result<Statement, FileError> {
     }
     // Editors of that other system put a mark before the text.
     let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes);
+    let csv = path.extension().is_some_and(|it| it.eq_ignore_ascii_case("csv"));
+    if csv {
+        let text = std::str::from_utf8(text).map_err(|_| FileError::NotUtf8 { path: shown() })?;
+        return table::read(text).map_err(|fault| FileError::Table { path: shown(), fault });
+    }
     let table: Table = serde_json::from_slice(text)
         .map_err(|source| FileError::NotAStatement { path: shown(), source })?;
     let row = |it: Row| Fulfilment {

@@ -171,6 +171,23 @@ fn a_clerks_file_is_read_and_what_is_none_is_named() {
         let told = read(bad.as_bytes()).unwrap_err().to_string();
         assert!(told.contains(code), "{told}");
     }
+    // By its name a spreadsheet's table is one, with a mark or without.
+    let path = folder.path().join("统计表.CSV");
+    let read = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        file::read(&path)
+    };
+    let sheet = table::example("2026-11".parse().unwrap());
+    assert_eq!(read(sheet.as_bytes()).unwrap(), empty);
+    assert_eq!(read(sheet.trim_start_matches('\u{feff}').as_bytes()).unwrap(), empty);
+    let told = read(sheet.replace("数字一", "数一").as_bytes()).unwrap_err().to_string();
+    assert!(
+        told.contains("统计表.CSV") && told.contains("line 1, column `first`: wrong-header"),
+        "{told}"
+    );
+    let gbk = encoding_rs::GBK.encode(&sheet[3..]).0.into_owned();
+    let told = read(&gbk).unwrap_err().to_string();
+    assert!(told.contains("not-utf8"), "{told}");
     let nothing = file::read(&folder.path().join("nothing")).unwrap_err().to_string();
     assert!(nothing.contains("file-unreadable"), "{nothing}");
 }
