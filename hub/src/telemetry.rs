@@ -139,7 +139,10 @@ const GAUGES: &[(&str, &str)] = &[
     ("hub_ready", "1 while the hub is ready, as /readyz says"),
     ("hub_redrives", "Orders to let in again that have not ended, by phase"),
     ("hub_reports_held", "Reports that wait for their predecessors, by province"),
-    ("hub_sla_due", "Open cases by province: open, and of these due-soon and overdue"),
+    (
+        "hub_sla_due",
+        "Open cases by province (\"\": with none): open, and of these due-soon and overdue",
+    ),
     ("hub_work_pending", "Messages of the broker that the adapter has not fetched, by province"),
 ];
 

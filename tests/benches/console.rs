@@ -48,8 +48,9 @@ const LIVE: Target = Target {
     aim: 500.0,
 };
 
-/// Pages by what they are; `{after}` is a place in the middle of the list, `{case}` a case's number.
-const PAGES: [(&str, &str); 19] = [
+/// Pages by what they are; `{after}` is a place in the middle of the list, `{case}` a case's number, `{day}` a
+/// full day some days ago.
+const PAGES: [(&str, &str); 30] = [
     ("overview", "/"),
     ("wall", "/wall"),
     ("cases, oldest", "/cases"),
@@ -64,6 +65,17 @@ const PAGES: [(&str, &str); 19] = [
     ("cases, a stage that is common", "/cases?stage=completed&order=newest"),
     ("cases, item and category", "/cases?item=cancellation&category=dangerous-goods"),
     ("cases, one channel that is rare", "/cases?channel=government-platform"),
+    ("cases, received on one day", "/cases?recorded={day}"),
+    ("cases, received in one hour", "/cases?recorded={day}T14&order=newest"),
+    ("cases, of a rare channel on one day", "/cases?recorded={day}&channel=government-platform"),
+    ("cases, ended on one day", "/cases?ended={day}"),
+    ("cases, ended in one hour", "/cases?ended={day}T14"),
+    ("cases, completed on one day", "/cases?stage=completed&ended={day}"),
+    ("cases, declined in one province on a day", "/cases?province=22&stage=declined&ended={day}"),
+    ("cases, not signed for", "/cases?only=waiting"),
+    ("cases, denied", "/cases?outcome=denied"),
+    ("cases, first routed to one province", "/cases?first=22"),
+    ("cases, with no province", "/cases?only=open&province=none"),
     ("one case", "/cases/{case}"),
     ("provinces", "/provinces"),
     ("one province", "/provinces/22"),
@@ -139,12 +151,14 @@ async fn pages(hub: &HttpHub, cookie: &str) -> f64 {
     let newest = newest.expect("the views answer").rows.remove(0);
     let after = newest.position.0 / 2;
     let today = hub.clock.today();
+    let day = today.saturating_sub(jiff::Span::new().days(4));
     let http = reqwest::Client::builder().no_proxy().build().expect("a client");
     let (mut slowest, mut rows) = (0.0_f64, Vec::new());
     for (what, path) in PAGES {
         let path = path
             .replace("{after}", &after.to_string())
             .replace("{today}", &today.to_string())
+            .replace("{day}", &day.to_string())
             .replace("{case}", newest.number.as_str());
         let mut took = Vec::new();
         let mut bytes = 0;

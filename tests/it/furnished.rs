@@ -90,7 +90,7 @@ impl Furnished {
         Uuid::from_u128(0x019c_0000_0000_7000_8000 << 48 | self.made)
     }
 
-    async fn told(&self, actor: Actor, what: What) {
+    pub(crate) async fn told(&self, actor: Actor, what: What) {
         let occurred_at = self.now();
         let said = format!("{what:?}");
         let ask = Ask { actor, occurred_at, caused_by: None, what };

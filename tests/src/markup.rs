@@ -7,7 +7,7 @@ const ELEMENTS: &str = " a abbr b body br button caption circle code dd details 
     td text textarea tfoot th thead time title tr ul ";
 /// Attributes that they have. None of them runs anything.
 const ATTRIBUTES: &str = " action aria-current aria-describedby aria-hidden aria-invalid aria-label \
-    aria-labelledby autocomplete autofocus charset checked class colspan content cx cy d data-live data-theme defer disabled for height href \
+    aria-labelledby autocomplete autofocus charset checked class colspan content cx cy d data-figure data-live data-theme defer disabled for height href \
     http-equiv id inputmode lang max maxlength method min minlength name pattern placeholder points \
     preserveAspectRatio r rel required role rows scope selected src step tabindex title type value viewBox width \
     x x1 x2 y y1 y2 ";

@@ -22,15 +22,17 @@ const HOUR_SECONDS: i64 = 3600;
 pub struct FlowRow {
     /// Whole hours since 1970-01-01T00:00Z; Shanghai's hours begin at the same moments.
     pub hour: u32,
-    /// The province, by its number; 0 in a row that nothing was told to.
+    /// The province, by its number; 0: no province had them.
     province: u8,
-    /// Cases routed to it, as the league table counts them.
+    /// Cases recorded then and routed to it first: each case once.
     pub received: u64,
     /// Cases completed, approved or denied.
     pub completed: u64,
     /// Cases declined.
     pub declined: u64,
-    /// The ended ones by whole hours from submission to the recorded end.
+    /// Cases that ended: completed, declined, withdrawn or lapsed.
+    pub ended: u64,
+    /// The decided ones by whole hours from submission to the recorded end.
     hours: BTreeMap<u32, u64>,
 }
 
@@ -51,7 +53,7 @@ pub fn hour_of(moment: Timestamp) -> u32 {
     u32::try_from(moment.as_second().div_euclid(HOUR_SECONDS)).unwrap_or(0)
 }
 
-/// Hours from submission to the recorded end of the middle case among these rows' ended ones.
+/// Hours from submission to the recorded end of the middle case among these rows' decided ones.
 pub fn median_hours<'a>(rows: impl Iterator<Item = &'a FlowRow>) -> Option<f64> {
     let mut hours = BTreeMap::new();
     for (hour, cases) in rows.flat_map(|it| &it.hours) {
@@ -65,30 +67,43 @@ pub(crate) fn apply(
     behind: Behind<'_>,
     change: &Change<'_>,
 ) -> Result<(), ViewError> {
-    let routed = matches!(change.event, CaseEvent::CaseRouted(_));
-    let completed = matches!(change.event, CaseEvent::CaseCompleted(_));
-    let declined = matches!(change.event, CaseEvent::CaseDeclined(_));
-    let Some(code) = change.after.row.province.filter(|_| routed || completed || declined) else {
-        return Ok(());
-    };
-    let hour = hour_of(change.recorded.recorded_at);
-    let row = table.change_or_default(behind, &(code, hour))?;
-    (row.hour, row.province) = (hour, code.number());
-    row.received += u64::from(routed);
-    row.completed += u64::from(completed);
-    row.declined += u64::from(declined);
-    if completed || declined {
-        *row.hours.entry(whole_hours(change)).or_default() += 1;
+    if change.is_first_route() {
+        // In the hour of the case's own record, which lists are narrowed by.
+        row_at(table, behind, change, change.after.row.recorded_at)?.received += 1;
+    }
+    if change.ends() {
+        let row = row_at(table, behind, change, change.recorded.recorded_at)?;
+        row.ended += 1;
+        let completed = matches!(change.event, CaseEvent::CaseCompleted(_));
+        let declined = matches!(change.event, CaseEvent::CaseDeclined(_));
+        row.completed += u64::from(completed);
+        row.declined += u64::from(declined);
+        if completed || declined {
+            *row.hours.entry(whole_hours(change)).or_default() += 1;
+        }
     }
     Ok(())
 }
 
-struct_cells!(FlowRow { hour, province, received, completed, declined, hours });
+/// The row of the hour that holds `at` and of the province that has the case.
+fn row_at<'a>(
+    table: &'a mut Table<FlowRow>,
+    behind: Behind<'_>,
+    change: &Change<'_>,
+    at: Timestamp,
+) -> Result<&'a mut FlowRow, ViewError> {
+    let (hour, province) = (hour_of(at), change.after.row.province.map_or(0, ProvinceCode::number));
+    let row = table.change_or_default(behind, &(province, hour))?;
+    (row.hour, row.province) = (hour, province);
+    Ok(row)
+}
+
+struct_cells!(FlowRow { hour, province, received, completed, declined, ended, hours });
 
 impl Row for FlowRow {
-    type Key = (ProvinceCode, u32);
+    type Key = (u8, u32);
     const NAME: &'static str = "flow";
-    const REVISION: u32 = 1;
+    const REVISION: u32 = 2;
     const COLUMNS: &'static [&'static str] = &["hour INTEGER NOT NULL"];
     const INDEXES: &'static [&'static str] = &["(hour)"];
     fn columns(&self) -> Vec<Value> {

@@ -225,7 +225,7 @@ pub(crate) fn key_text(view: &str, key: &[u8]) -> String {
         AlertRow::NAME => cell_of::<AlertKey>(key).map(|it| format!("{}/{}", it.0, it.1)),
         GroupState::NAME => cell_of::<GroupKey>(key).map(|it| format!("{}/{:02}", it.0, it.1)),
         MessageRow::NAME | RedriveRow::NAME => cell_of::<uuid::Uuid>(key).map(|it| it.to_string()),
-        FlowRow::NAME => cell_of::<(ProvinceCode, u32)>(key).map(|it| format!("{}/{}", it.0, it.1)),
+        FlowRow::NAME => cell_of::<(u8, u32)>(key).map(|it| format!("{:02}/{}", it.0, it.1)),
         DeedRow::NAME => cell_of::<Position>(key).map(|it| it.to_string()),
         _ => cell_of::<CaseId>(key).map(|it| it.to_string()),
     }

@@ -146,6 +146,7 @@ pub(crate) fn evolve(status: &mut StatusRow, at: Timestamp, event: &CaseEvent) {
 impl StatusRow {
     fn route(&mut self, it: &CaseRouted) {
         self.row.province = Some(it.province);
+        self.standing.first_province.get_or_insert(it.province);
         self.row.forwarded_at = None;
         self.row.delivered_at = None;
         self.row.attempts = 0;

@@ -38,3 +38,4 @@ pub(crate) mod table;
 #[cfg(test)]
 pub(crate) mod tests;
 pub(crate) mod together;
+pub mod when;

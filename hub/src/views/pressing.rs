@@ -18,6 +18,8 @@ use crate::views::rows::{AlertGroup, AlertRow, Pressure, Waited};
 pub struct AlertFilter {
     pub kind: Option<AlertKind>,
     pub province: Option<ProvinceCode>,
+    /// Only of cases that no province has.
+    pub nowhere: bool,
     pub open_only: bool,
 }
 
@@ -32,12 +34,15 @@ impl ViewReader {
         now: Timestamp,
         soon: Date,
     ) -> Result<Page<AlertRow>, ViewError> {
-        let AlertFilter { kind, province, open_only } = filter;
+        let AlertFilter { kind, province, nowhere, open_only } = filter;
         let count_max = count_max.min(PAGE_ROWS_MAX);
         let mut values = vec![whole(after.unwrap_or(i64::MAX as u64)), whole(count_max as u64 + 1)];
         let mut narrowed = String::new();
         if open_only {
             narrowed.push_str("open = 1 AND ");
+        }
+        if nowhere {
+            narrowed.push_str("province IS NULL AND ");
         }
         let kind_asked = kind.map(|it| ("kind", kind_number(it)));
         let province_asked = province.map(|it| ("province", it.number().into()));
@@ -53,11 +58,12 @@ impl ViewReader {
             recorded.truncate(count_max);
             let next = recorded.last().map(|it| it.position.0).filter(|_| more);
             let mut told = Vec::new();
-            if wanted(AlertKind::NothingCameBack) {
+            // What no province has is sent to none.
+            if wanted(AlertKind::NothingCameBack) && !nowhere {
                 told.extend(nothing_came_back(file, now, province, count_max)?);
             }
             if wanted(AlertKind::DueSoon) {
-                told.extend(due_soon(file, now, soon, province, count_max)?);
+                told.extend(due_soon(file, now, soon, (province, nowhere), count_max)?);
             }
             told.extend(recorded);
             Ok(Page { rows: told, next, as_of: position(file)? })

@@ -19,6 +19,7 @@ use crate::views::table::{Behind, Row, Table};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     received: u64,
+    moved_in: u64,
     open: u64,
     waiting_delivery: u64,
     accepted: u64,
@@ -105,7 +106,9 @@ fn concerns(event: &CaseEvent) -> bool {
 
 fn count(tally: &mut Tally, code: ProvinceCode, change: &Change<'_>) {
     match change.event {
-        CaseEvent::CaseRouted(_) => tally.received += 1,
+        // As the reports count: each case is received once, where it was routed first.
+        CaseEvent::CaseRouted(_) if change.is_first_route() => tally.received += 1,
+        CaseEvent::CaseRouted(_) => tally.moved_in += 1,
         CaseEvent::CaseReturned(it) => {
             tally.returned += 1;
             *tally.reasons.entry(it.reason).or_default() += 1;
@@ -226,6 +229,7 @@ impl Tally {
         ProvinceRow {
             province,
             received: self.received,
+            moved_in: self.moved_in,
             open: self.open,
             waiting_delivery: self.waiting_delivery,
             accepted: self.accepted,
@@ -264,6 +268,7 @@ pub(crate) fn median(hours: &BTreeMap<u32, u64>) -> Option<f64> {
 
 struct_cells!(Tally {
     received,
+    moved_in,
     open,
     waiting_delivery,
     accepted,
@@ -285,7 +290,7 @@ struct_cells!(Tally {
 impl Row for Tally {
     type Key = ProvinceCode;
     const NAME: &'static str = "provinces";
-    const REVISION: u32 = 1;
+    const REVISION: u32 = 2;
     const COLUMNS: &'static [&'static str] = &[];
     const INDEXES: &'static [&'static str] = &[];
     fn columns(&self) -> Vec<Value> {

@@ -15,7 +15,7 @@ use crate::views::due_days::Running;
 use crate::views::file::failed;
 use crate::views::lookup::Indexed;
 use crate::views::outbox::Asked;
-use crate::views::reader::{CaseFilter, PAGE_ROWS_MAX, ViewError};
+use crate::views::reader::{CaseFilter, Order, PAGE_ROWS_MAX, ViewError};
 use crate::views::rows::{AlertGroup, AlertRow, DueRow, Pressure, Waited};
 use crate::views::status::{StatusRow, day_number};
 use crate::views::table::{Row, broken, row_of};
@@ -61,12 +61,22 @@ pub(crate) fn by_key<R: Row>(file: &Connection, key: &R::Key) -> Result<Option<R
     bytes.map(|it| row_of(&it)).transpose()
 }
 
-/// The filter as conditions, each followed by `AND`, and their values.
+/// The filter as conditions, each followed by `AND`, and their values; without the moment of recording,
+/// which is a part of [`place`].
 pub(crate) fn narrow(filter: &CaseFilter) -> (String, Vec<Value>) {
     let text = |it: &str| Value::Text(it.to_owned());
     let day = |it: Date| Value::Integer(day_number(it));
-    let asked = [
-        ("province =", filter.province.map(|it| Value::Integer(it.number().into()))),
+    let province = |it: ProvinceCode| Value::Integer(it.number().into());
+    let hour = filter.ended.and_then(|it| it.hour);
+    // What leads: few cases have it, and an index of its own holds them in the order of the list.
+    let leading = [
+        ("ended_on =", filter.ended.map(|it| day(it.day))),
+        ("ended_hour =", hour.map(|it| Value::Integer(it.into()))),
+        ("outcome =", filter.outcome.map(|it| text(it.code()))),
+        ("first_province =", filter.first_province.map(province)),
+    ];
+    let others = [
+        ("province =", filter.province.map(province)),
         ("stage =", filter.stage.map(|it| text(it.code()))),
         ("item =", filter.item.map(|it| text(it.code()))),
         ("category =", filter.category.map(|it| text(it.code()))),
@@ -76,19 +86,57 @@ pub(crate) fn narrow(filter: &CaseFilter) -> (String, Vec<Value>) {
         ("open = 1 AND due <", filter.due_before.map(day)),
     ];
     let (mut conditions, mut values) = (String::new(), Vec::new());
-    for (condition, value) in asked {
+    // To SQLite every index that fits one value looks equally good; a plus keeps it from the others.
+    let mut free = "";
+    if filter.waiting == Some(true) {
+        conditions.push_str("waiting = 1 AND ");
+        free = "+";
+    }
+    let mut and = |free: &str, condition: &str, value: Option<Value>| {
         if let Some(value) = value {
             values.push(value);
-            conditions.push_str(&format!("{condition} ?{} AND ", values.len()));
+            conditions.push_str(&format!("{free}{condition} ?{} AND ", values.len()));
         }
+    };
+    for (condition, value) in leading {
+        let leads = value.is_some();
+        and(free, condition, value);
+        free = if leads { "+" } else { free };
+    }
+    for (condition, value) in others {
+        and(free, condition, value);
+    }
+    if filter.nowhere {
+        conditions.push_str(&format!("{free}province IS NULL AND "));
     }
     // Written out, so that the partial indexes are found.
+    if filter.waiting == Some(false) {
+        conditions.push_str("waiting = 0 AND ");
+    }
     for (column, asked) in [("open", filter.open), ("overdue", filter.overdue)] {
         if let Some(asked) = asked {
-            conditions.push_str(&format!("{column} = {} AND ", u8::from(asked)));
+            conditions.push_str(&format!("{free}{column} = {} AND ", u8::from(asked)));
         }
     }
     (conditions, values)
+}
+
+/// Which part of the list a page is: behind the page before, and within what was recorded in time. One
+/// bound at each end, because SQLite begins and stops at one only.
+pub(crate) fn place(
+    order: Order,
+    after: Option<u64>,
+    recorded: Option<(u64, u64)>,
+    values: &mut Vec<Value>,
+) -> String {
+    let (first, end) = recorded.unwrap_or((0, i64::MAX as u64));
+    let (from, until, direction) = match order {
+        Order::Newest => (first, after.map_or(end, |it| it.min(end)), "DESC"),
+        Order::Oldest => (after.map_or(first, |it| (it.saturating_add(1)).max(first)), end, "ASC"),
+    };
+    values.extend([whole(from), whole(until)]);
+    let count = values.len();
+    format!("position >= ?{} AND position < ?{count} ORDER BY position {direction}", count - 1)
 }
 
 pub(crate) fn outbox_of(
@@ -163,13 +211,16 @@ pub(crate) fn due_soon(
     file: &Connection,
     now: Timestamp,
     soon: Date,
-    province: Option<ProvinceCode>,
+    (province, nowhere): (Option<ProvinceCode>, bool),
     count_max: usize,
 ) -> Result<Vec<AlertRow>, ViewError> {
     let today = hub_core::calendar::shanghai_date(now);
     let days = [day_number(today), day_number(soon)].map(Value::Integer);
     let mut values: Vec<Value> = days.into_iter().chain([whole(count_max as u64)]).collect();
     let narrowed = match province {
+        None if nowhere => {
+            "AND EXISTS (SELECT 1 FROM status WHERE status.key = due_days.key AND province IS NULL)"
+        }
         None => "",
         Some(code) => {
             values.push(Value::Integer(code.number().into()));
@@ -187,7 +238,8 @@ pub(crate) fn due_soon(
     Ok(alerts)
 }
 
-/// Counted over the open cases and over what is silent; provinces without either are left out.
+/// Counted over the open cases and over what is silent; provinces without either are left out. Cases that
+/// no province has are a line of their own.
 pub(crate) fn pressures(
     file: &Connection,
     now: Timestamp,
@@ -198,14 +250,15 @@ pub(crate) fn pressures(
     let mut found: Vec<Pressure> = Vec::new();
     let sql =
         "SELECT province, count(*), sum(overdue = 0 AND due >= ?1 AND due <= ?2), sum(overdue)
-        FROM status WHERE open = 1 AND province IS NOT NULL GROUP BY province";
+        FROM status WHERE open = 1 GROUP BY province";
     let mut select = file.prepare_cached(sql).map_err(failed())?;
     let mut rows = select.query([day_number(today), day_number(soon)]).map_err(failed())?;
     let number = |row: &rusqlite::Row<'_>, at| -> rusqlite::Result<u64> {
         Ok(row.get::<_, Option<i64>>(at)?.unwrap_or(0).unsigned_abs())
     };
     while let Some(row) = rows.next().map_err(failed())? {
-        let Some(province) = province_of(row.get(0).map_err(failed())?) else { continue };
+        let code: Option<i64> = row.get(0).map_err(failed())?;
+        let province = code.and_then(province_of);
         let count = |at| number(row, at).map_err(failed());
         found.push(Pressure {
             open: count(1)?,
@@ -222,9 +275,9 @@ pub(crate) fn pressures(
     while let Some(row) = rows.next().map_err(failed())? {
         let Some(province) = province_of(row.get(0).map_err(failed())?) else { continue };
         let silent = number(row, 1).map_err(failed())?;
-        match found.iter_mut().find(|it| it.province == province) {
+        match found.iter_mut().find(|it| it.province == Some(province)) {
             Some(it) => it.silent = silent,
-            None => found.push(Pressure { silent, ..Pressure::none(province) }),
+            None => found.push(Pressure { silent, ..Pressure::none(Some(province)) }),
         }
     }
     Ok(found)
@@ -282,14 +335,14 @@ pub(crate) fn alert_groups(
         });
     }
     let waited = waited(file)?;
-    let unsigned_since = |province| {
-        waited.iter().find(|it| it.province == province).and_then(|it| it.unsigned_since)
+    let unsigned_since = |province: Option<ProvinceCode>| {
+        waited.iter().find(|it| Some(it.province) == province).and_then(|it| it.unsigned_since)
     };
     for it in pressures(file, now, today, soon)? {
-        let province = Some(it.province);
+        let province = it.province;
         let told = [
             (AlertKind::DueSoon, it.soon, None),
-            (AlertKind::NothingCameBack, it.silent, unsigned_since(it.province)),
+            (AlertKind::NothingCameBack, it.silent, unsigned_since(province)),
         ];
         for (kind, count, oldest) in told.into_iter().filter(|it| it.1 > 0) {
             groups.push(AlertGroup::untouched(kind, province, count, oldest));

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use events::envelope::Position;
 use events::ids::{CaseId, CaseNumber, ProvinceCode};
-use events::vocabulary::{Category, Channel, Item};
+use events::vocabulary::{Category, Channel, Item, Outcome};
 use jiff::civil::Date;
 
 use rusqlite::Connection;
@@ -17,13 +17,14 @@ use crate::views::file::{failed, open_reading};
 use crate::views::lookup::{Indexed, index_column};
 use crate::views::outbox::Asked;
 use crate::views::provinces::Tally;
-use crate::views::queries::{by_key, narrow, of_index, outbox_of, position, rows, whole};
+use crate::views::queries::{by_key, narrow, of_index, outbox_of, place, position, rows, whole};
 use crate::views::rows::{
     CaseRow, CaseStage, DueRow, FeedbackRow, LapseRow, OutboxRow, ProvinceRow,
 };
 use crate::views::status::{StatusRow, day_number};
 use crate::views::table::{Row as _, broken, row_of};
 use crate::views::together::Together;
+use crate::views::when::{When, recorded_between};
 
 /// Why a view cannot answer.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +52,12 @@ pub enum ViewError {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CaseFilter {
     pub province: Option<ProvinceCode>,
+    /// Only what no province has: returned, and not routed on yet.
+    pub nowhere: bool,
+    /// Routed here first, wherever it is now.
+    pub first_province: Option<ProvinceCode>,
     pub stage: Option<CaseStage>,
+    pub outcome: Option<Outcome>,
     pub item: Option<Item>,
     pub category: Option<Category>,
     pub channel: Option<Channel>,
@@ -61,6 +67,12 @@ pub struct CaseFilter {
     /// Open, and due on this day or later.
     pub due_from: Option<Date>,
     pub due_before: Option<Date>,
+    /// Open, and a province has not signed for what it is asked.
+    pub waiting: Option<bool>,
+    /// Recorded then.
+    pub recorded: Option<When>,
+    /// Ended then.
+    pub ended: Option<When>,
 }
 
 /// Which end of a list comes first, by the moment of submission.
@@ -165,17 +177,10 @@ impl ViewReader {
     ) -> Result<Page<CaseRow>, ViewError> {
         let count_max = count_max.min(PAGE_ROWS_MAX);
         let (narrowed, mut values) = narrow(filter);
-        let (beyond, direction, from) = match order {
-            Order::Newest => ("<", "DESC", i64::MAX as u64),
-            Order::Oldest => (">", "ASC", 0),
-        };
-        values.push(whole(after.unwrap_or(from)));
-        let tail = format!(
-            "WHERE {narrowed} position {beyond} ?{} ORDER BY position {direction} LIMIT {}",
-            values.len(),
-            count_max + 1
-        );
         self.look(|file| {
+            let recorded = filter.recorded.map(|it| recorded_between(file, it)).transpose()?;
+            let place = place(order, after, recorded, &mut values);
+            let tail = format!("WHERE {narrowed} {place} LIMIT {}", count_max + 1);
             let mut found = rows::<StatusRow>(file, &tail, values)?;
             let more = found.len() > count_max;
             found.truncate(count_max);

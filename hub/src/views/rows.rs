@@ -205,7 +205,10 @@ pub enum Blame {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProvinceRow {
     pub province: ProvinceCode,
+    /// Cases routed here first: over all provinces, each case once.
     pub received: u64,
+    /// Routings here after another province had the case.
+    pub moved_in: u64,
     pub open: u64,
     pub waiting_delivery: u64,
     pub accepted: u64,
@@ -254,10 +257,11 @@ impl AlertGroup {
     }
 }
 
-/// What presses in one province now.
+/// What presses now in one province, or of what no province has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pressure {
-    pub province: ProvinceCode,
+    /// Nothing: returned by its province, and not routed on yet.
+    pub province: Option<ProvinceCode>,
     /// Cases that have not ended.
     pub open: u64,
     /// Of these, those due today or on the next working day and not overdue.
@@ -270,7 +274,7 @@ pub struct Pressure {
 
 impl Pressure {
     /// Nothing presses.
-    pub fn none(province: ProvinceCode) -> Self {
+    pub fn none(province: Option<ProvinceCode>) -> Self {
         Self { province, open: 0, soon: 0, overdue: 0, silent: 0 }
     }
 }

@@ -13,6 +13,7 @@ use crate::views::blame::{Custody, Verdict, blame, verdict};
 use crate::views::cells::{listed_cells, struct_cells};
 use crate::views::rows::{Blame, CaseRow, CaseStage};
 use crate::views::table::Row;
+use crate::views::when::shanghai_hour;
 
 /// A row and what only the folds need of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub(crate) struct Standing {
     pub(crate) work_delivered_at: Option<Timestamp>,
     /// Somebody waits for the adapter's signature.
     pub(crate) waiting: bool,
+    /// Where it was routed first: there it counts as received.
+    pub(crate) first_province: Option<ProvinceCode>,
     pub(crate) acceptance: Ladder,
     pub(crate) completion: Ladder,
 }
@@ -92,6 +95,18 @@ impl Change<'_> {
     /// The Shanghai date of the recording: the one that counts.
     pub(crate) fn recorded_on(&self) -> Date {
         shanghai_date(self.recorded.recorded_at)
+    }
+
+    /// The case is routed for the first time: every case once.
+    pub(crate) fn is_first_route(&self) -> bool {
+        let routed = matches!(self.event, CaseEvent::CaseRouted(_));
+        routed && self.before.is_none_or(|it| it.standing.first_province.is_none())
+    }
+
+    /// The case ends with this.
+    pub(crate) fn ends(&self) -> bool {
+        let ended_before = self.before.is_some_and(|it| it.stage.has_ended());
+        self.after.row.stage.has_ended() && !ended_before
     }
 }
 
@@ -154,6 +169,12 @@ impl StatusRow {
         })
     }
 
+    /// A province that has the open case has not signed for what it is asked.
+    fn is_waiting(&self) -> bool {
+        let open = !self.row.stage.has_ended();
+        self.standing.waiting && open && self.row.province.is_some()
+    }
+
     /// The day that an open case is due on now.
     fn due_now(&self) -> Option<Date> {
         match self.row.stage {
@@ -176,6 +197,7 @@ struct_cells!(Standing {
     work_forwarded_at,
     work_delivered_at,
     waiting,
+    first_province,
     acceptance,
     completion,
 });
@@ -223,7 +245,7 @@ pub(crate) fn day_number(day: Date) -> i64 {
 impl Row for StatusRow {
     type Key = CaseId;
     const NAME: &'static str = "status";
-    const REVISION: u32 = 2;
+    const REVISION: u32 = 3;
     const COLUMNS: &'static [&'static str] = &[
         "position INTEGER NOT NULL",
         "number TEXT NOT NULL",
@@ -236,6 +258,11 @@ impl Row for StatusRow {
         "open INTEGER NOT NULL",
         "overdue INTEGER NOT NULL",
         "due INTEGER",
+        "first_province INTEGER",
+        "waiting INTEGER NOT NULL",
+        "outcome TEXT",
+        "ended_on INTEGER",
+        "ended_hour INTEGER",
     ];
     const INDEXES: &'static [&'static str] = &[
         "(position)",
@@ -248,14 +275,23 @@ impl Row for StatusRow {
         "(stage, position)",
         // What presses is counted from this alone.
         "(province, overdue, due) WHERE open = 1",
+        // Behind the overview's and the league table's figures. Each ends with the position, so that what is
+        // written lies together; the hour is there to be looked at without the row.
+        "(first_province, position)",
+        "(position) WHERE waiting = 1",
+        "(outcome, position) WHERE outcome IS NOT NULL",
+        "(ended_on, position, ended_hour) WHERE ended_on IS NOT NULL",
     ];
     fn columns(&self) -> Vec<Value> {
         let row = &self.row;
         let overdue = row.acceptance_overdue || row.completion_overdue;
+        let number = |it: Option<ProvinceCode>| {
+            it.map_or(Value::Null, |it| Value::Integer(it.number().into()))
+        };
         vec![
             Value::Integer(self.standing.submitted_position as i64),
             Value::Text(row.number.as_str().to_owned()),
-            row.province.map_or(Value::Null, |it| Value::Integer(it.number().into())),
+            number(row.province),
             Value::Text(row.stage.code().to_owned()),
             Value::Text(row.item.code().to_owned()),
             Value::Text(row.category.code().to_owned()),
@@ -264,6 +300,11 @@ impl Row for StatusRow {
             Value::Integer((!row.stage.has_ended()).into()),
             Value::Integer(overdue.into()),
             self.due_now().map_or(Value::Null, |it| Value::Integer(day_number(it))),
+            number(self.standing.first_province),
+            Value::Integer(self.is_waiting().into()),
+            row.outcome.map_or(Value::Null, |it| Value::Text(it.code().to_owned())),
+            row.ended_at.map_or(Value::Null, |it| Value::Integer(day_number(shanghai_date(it)))),
+            row.ended_at.map_or(Value::Null, |it| Value::Integer(shanghai_hour(it).into())),
         ]
     }
 }

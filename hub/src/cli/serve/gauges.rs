@@ -147,7 +147,7 @@ fn look(
         house.views.provinces()?.into_iter().map(|it| (it.province, it.last_heard_at)).collect();
     let waited = house.views.waited()?;
     for code in ProvinceCode::all() {
-        let pressure = pressures.iter().find(|it| it.province == code).cloned();
+        let pressure = pressures.iter().find(|it| it.province == Some(code)).cloned();
         let enrolled = house.membership.province(code).enrolled;
         if !enrolled && pressure.is_none() {
             continue;
@@ -156,7 +156,7 @@ fn look(
         let one = OneProvince {
             code,
             enrolled,
-            pressure: pressure.unwrap_or_else(|| Pressure::none(code)),
+            pressure: pressure.unwrap_or_else(|| Pressure::none(Some(code))),
             waited: waited.unwrap_or(Waited {
                 province: code,
                 unsigned_since: None,
@@ -168,10 +168,21 @@ fn look(
         present.extend(one.present(house, now));
         one.put(house, now, &mut figures);
     }
+    if let Some(nowhere) = pressures.iter().find(|it| it.province.is_none()) {
+        pressing("", nowhere, &mut figures);
+    }
     results(house, now, &mut figures)?;
     strays(house, &mut figures);
     redrives(house, &mut figures)?;
     Ok((figures, present))
+}
+
+/// The open cases of a province, or of none.
+fn pressing(province: &str, it: &Pressure, figures: &mut Figures) {
+    let Pressure { open, soon, overdue, .. } = *it;
+    for (state, count) in [("open", open), ("due-soon", soon), ("overdue", overdue)] {
+        figures.put("hub_sla_due", &[("province", province), ("state", state)], count as f64);
+    }
 }
 
 struct OneProvince {
@@ -187,11 +198,7 @@ impl OneProvince {
     fn put(&self, house: &House, now: Timestamp, figures: &mut Figures) {
         let code = self.code.to_string();
         let mine = [("province", code.as_str())];
-        let Pressure { open, soon, overdue, .. } = self.pressure;
-        for (state, count) in [("open", open), ("due-soon", soon), ("overdue", overdue)] {
-            let labels = [("province", code.as_str()), ("state", state)];
-            figures.put("hub_sla_due", &labels, count as f64);
-        }
+        pressing(&code, &self.pressure, figures);
         let Waited { unsigned_since, unsent_since, .. } = self.waited;
         figures.put("hub_oldest_unacked_seconds", &mine, age(unsigned_since, now));
         figures.put("hub_dispatch_lag_seconds", &mine, age(unsent_since, now));
@@ -310,7 +317,7 @@ mod tests {
         let one = OneProvince {
             code,
             enrolled: true,
-            pressure: Pressure { silent, ..Pressure::none(code) },
+            pressure: Pressure { silent, ..Pressure::none(Some(code)) },
             waited: Waited { province: code, unsigned_since: None, unsent_since: None },
             heard_at: heard_minutes_ago.map(|it| now - SignedDuration::from_mins(it)),
             fetching: fetching.map(|now| Fetching { now, pending: 0 }),

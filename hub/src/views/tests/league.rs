@@ -14,7 +14,7 @@ use crate::views::rows::{AlertRow, Blame, ProvinceRow};
 
 fn alerts(stage: &Stage, kind: Option<AlertKind>, open_only: bool) -> Vec<AlertRow> {
     let soon = stage.now.to_zoned(jiff::tz::TimeZone::UTC).date();
-    let filter = AlertFilter { kind, open_only, province: None };
+    let filter = AlertFilter { kind, open_only, ..AlertFilter::default() };
     stage.then().alerts(filter, None, 100, stage.now, soon).unwrap().rows
 }
 
@@ -111,7 +111,7 @@ fn a_case_counts_where_it_is() {
     assert_eq!(row.median_hours, Some(24.5));
     assert_eq!(row.last_heard_at, Some(noon("2026-03-03")));
     let row = of(&stage, 23);
-    assert_eq!((row.received, row.open, row.waiting_delivery), (1, 1, 1));
+    assert_eq!((row.received, row.moved_in, row.open, row.waiting_delivery), (0, 1, 1, 1));
     assert_eq!(row.last_heard_at, None);
 }
 
@@ -121,7 +121,7 @@ fn what_depends_on_the_hour_is_told_when_asked() {
     stage.submitted(1, "2026-03-04").submitted(2, "2026-03-09").given(1, forwarded(1, 1));
     let told = |stage: &Stage, now: &str, soon: &str, kind| {
         let now = now.parse().unwrap();
-        let filter = AlertFilter { kind: Some(kind), open_only: true, province: None };
+        let filter = AlertFilter { kind: Some(kind), open_only: true, ..AlertFilter::default() };
         let page = stage.then().alerts(filter, None, 10, now, day(soon)).unwrap();
         page.rows.iter().map(|it| it.case).collect::<Vec<_>>()
     };

@@ -4,6 +4,7 @@ mod acts;
 mod durability;
 mod laws;
 mod league;
+mod lists;
 pub(crate) mod stage;
 mod stories;
 pub(crate) mod world;

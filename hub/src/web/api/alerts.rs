@@ -52,7 +52,8 @@ pub(crate) async fn page(
     after: Option<u64>,
     count_max: usize,
 ) -> Result<Page<AlertRow>, Problem> {
-    narrowed(rooms, AlertFilter { kind, province: None, open_only }, after, count_max).await
+    narrowed(rooms, AlertFilter { kind, open_only, ..AlertFilter::default() }, after, count_max)
+        .await
 }
 
 /// The same, of one province if wanted.

@@ -7,7 +7,7 @@ use axum::http::HeaderMap;
 use events::case::CaseEvent;
 use events::envelope::Recorded;
 use events::ids::{CaseId, StreamName};
-use events::vocabulary::{Category, Channel, Item};
+use events::vocabulary::{Category, Channel, Item, Outcome};
 use serde::{Deserialize, Serialize};
 
 use super::told::{Case, EventTold, PageOf};
@@ -19,12 +19,17 @@ use crate::views::reader::CaseFilter;
 use crate::views::rows::CaseStage;
 use crate::web::Rooms;
 
+/// As a province's code: none has the case.
+const NOWHERE: &str = "none";
+
 /// What a list is narrowed to.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Asked {
     province: Option<String>,
+    first_province: Option<String>,
     stage: Option<String>,
+    outcome: Option<String>,
     item: Option<String>,
     category: Option<String>,
     channel: Option<String>,
@@ -32,16 +37,25 @@ pub struct Asked {
     open: Option<bool>,
     overdue: Option<bool>,
     due_before: Option<String>,
+    waiting: Option<bool>,
+    recorded: Option<String>,
+    ended: Option<String>,
     after: Option<u64>,
     limit: Option<usize>,
 }
 
 impl Asked {
     fn filter(&self, caller: &Caller) -> Result<CaseFilter, Problem> {
+        let province = self.province.as_deref();
+        let nowhere = province == Some(NOWHERE);
+        let first = self.first_province.as_deref();
         let own = (caller.role == Role::National).then(|| caller.name.clone());
         Ok(CaseFilter {
-            province: word(self.province.as_deref(), "province", |it| it.parse().ok())?,
+            province: word(province.filter(|_| !nowhere), "province", |it| it.parse().ok())?,
+            nowhere,
+            first_province: word(first, "first_province", |it| it.parse().ok())?,
             stage: word(self.stage.as_deref(), "stage", CaseStage::of)?,
+            outcome: word(self.outcome.as_deref(), "outcome", Outcome::of)?,
             item: word(self.item.as_deref(), "item", Item::of)?,
             category: word(self.category.as_deref(), "category", Category::of)?,
             channel: word(self.channel.as_deref(), "channel", Channel::of)?,
@@ -50,6 +64,9 @@ impl Asked {
             overdue: self.overdue,
             due_from: None,
             due_before: word(self.due_before.as_deref(), "due_before", |it| it.parse().ok())?,
+            waiting: self.waiting,
+            recorded: word(self.recorded.as_deref(), "recorded", |it| it.parse().ok())?,
+            ended: word(self.ended.as_deref(), "ended", |it| it.parse().ok())?,
         })
     }
 }

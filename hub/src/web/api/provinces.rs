@@ -46,6 +46,7 @@ fn nothing_yet(province: ProvinceCode) -> ProvinceRow {
     ProvinceRow {
         province,
         received: 0,
+        moved_in: 0,
         open: 0,
         waiting_delivery: 0,
         accepted: 0,

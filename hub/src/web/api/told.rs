@@ -194,6 +194,8 @@ pub struct Province {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_back: Option<&'static str>,
     pub received: u64,
+    /// Routings to it after another province had the case.
+    pub moved_in: u64,
     pub open: u64,
     pub waiting_delivery: u64,
     pub accepted: u64,
@@ -230,6 +232,7 @@ impl Province {
             maintenance_until: membership.maintenance_until(now),
             held_back: None,
             received: it.received,
+            moved_in: it.moved_in,
             open: it.open,
             waiting_delivery: it.waiting_delivery,
             accepted: it.accepted,

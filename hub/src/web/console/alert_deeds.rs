@@ -153,7 +153,8 @@ async fn explain(
             Answer::Recorded(_) | Answer::NothingNew(_) => Ok(()),
         };
     }
-    let filter = AlertFilter { kind: Some(kind), province, open_only: true };
+    let nowhere = province.is_none();
+    let filter = AlertFilter { kind: Some(kind), province, nowhere, open_only: true };
     let (mut after, mut explained) = (None, 0);
     loop {
         let page = narrowed(rooms, filter, after, EXPLAINED_TOGETHER).await?;

@@ -1,6 +1,7 @@
 //! The words of the alerts page, both languages side by side.
 
 use events::keeping::alerts::NoticeWhy;
+use events::vocabulary::AlertKind;
 
 use super::words::words;
 
@@ -21,6 +22,7 @@ words! { AlertWords:
     who: "时间耗在", "time went to";
     none: "没有预警", "no alerts";
     next: "下一页", "next page";
+    cut: "临期和未签收最多各列 100 件，其余见办件列表", "of what is due soon or silent a hundred are listed at most; the list of cases has all";
     all: "全部", "all";
     open_only: "仅未解除", "standing only";
     blame_hub: "枢纽", "hub";
@@ -75,4 +77,9 @@ impl AlertWords {
             NoticeWhy::Resolved => self.resolved,
         }
     }
+}
+
+/// It is told when asked, and on no record.
+pub(super) fn is_told(kind: AlertKind) -> bool {
+    matches!(kind, AlertKind::DueSoon | AlertKind::NothingCameBack)
 }

@@ -11,7 +11,7 @@ use events::vocabulary::{AlertKind, Stage};
 use serde::Deserialize;
 
 use super::alert_messages::{Message, messages};
-use super::alert_words::AlertWords;
+use super::alert_words::{AlertWords, is_told};
 use super::overview::mark;
 use super::shell::{Shell, shanghai, told};
 use super::tiles::{self, grouped};
@@ -97,6 +97,8 @@ struct Alerts {
     groups: Vec<Group>,
     chosen: Option<Chosen>,
     rows: Vec<Row>,
+    /// There may be more than are listed of what is told when asked.
+    cut: bool,
     next: Option<String>,
     all: bool,
     here: String,
@@ -189,7 +191,8 @@ async fn shown(
     }
     let all = !asked.all.is_empty();
     let province = visitor.sees().province().or(place.and_then(|it| it.province));
-    let filter = AlertFilter { kind, province, open_only: !all };
+    let nowhere = place.is_some_and(|it| it.province.is_none());
+    let filter = AlertFilter { kind, province, nowhere, open_only: !all };
     let listed = narrowed(rooms, filter, after, ROWS).await?;
     let (mut groups, states) = standing(rooms).await?;
     groups.retain(|it| visitor.sees().shows(it.province));
@@ -210,6 +213,7 @@ async fn shown(
         groups: groups.iter().map(|it| seen.group(it, &states)).collect(),
         chosen,
         rows: listed.rows.iter().map(|it| seen.row(it)).collect(),
+        cut: listed.rows.iter().filter(|it| is_told(it.kind)).count() >= ROWS,
         next: listed.next.map(|it| format!("{here}{more}&after={it}")),
         all,
         narrowed: kind.is_some(),
@@ -359,13 +363,12 @@ impl Seen<'_> {
 
     fn row(&self, it: &AlertRow) -> Row {
         let words = self.words;
-        let told = matches!(it.kind, AlertKind::DueSoon | AlertKind::NothingCameBack);
         let here = Place { kind: it.kind, province: it.province }.address();
         let stage = it.stage.map_or_else(String::new, |it| format!("&stage={it}"));
         Row {
             mark: mark(it.kind),
             name: self.alert(it.kind),
-            here: if told || it.ended_at.is_some() {
+            here: if is_told(it.kind) || it.ended_at.is_some() {
                 String::new()
             } else {
                 format!("{here}&case={}{stage}", it.number)

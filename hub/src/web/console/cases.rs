@@ -5,10 +5,11 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Query, State};
 use axum::response::Response;
 use events::ids::ProvinceCode;
-use events::vocabulary::{Category, Channel, Item};
+use events::vocabulary::{Category, Channel, Item, Outcome};
 use serde::Deserialize;
 
 use super::case::{stage_mark, stage_name};
+use super::chips::{self, Chip};
 use super::saved::{self, Kept};
 use super::shell::{Shell, shanghai, to_correct, told};
 use super::visitor::encoded;
@@ -24,6 +25,8 @@ use crate::words::Language;
 
 /// Rows on a page.
 const ROWS: usize = 50;
+/// In the address: no province.
+pub(super) const NOWHERE: &str = "none";
 
 words! { CasesWords:
     title: "办件", "Cases";
@@ -40,6 +43,14 @@ words! { CasesWords:
     in_time: "在途未超期", "open, not overdue";
     overdue: "超期", "overdue";
     ended: "已结束", "ended";
+    waiting: "待签收", "not signed for";
+    outcome: "结果", "outcome";
+    recorded: "接收日", "received on";
+    ended_on: "结束日", "ended on";
+    routed_first: "首次转到", "first routed to";
+    nowhere: "尚无省份", "no province yet";
+    active: "当前筛选", "only those with";
+    drop: "去掉筛选", "remove the filter";
     due_from: "此日起到期", "due from";
     due_before: "此日前到期", "due before";
     order: "顺序", "order";
@@ -64,7 +75,6 @@ words! { CasesWords:
     keep_note: "只保存筛选条件，不保存身份证号等搜索内容", "filters only; never what was searched for";
     saved_late: "超期在途", "open and overdue";
     saved_parked: "暂停转办", "parked";
-    saved_waiting: "待签收", "not signed for";
     saved_correct: "待补正", "awaiting correction";
 }
 
@@ -73,13 +83,17 @@ words! { CasesWords:
 #[serde(default)]
 pub(super) struct Asked {
     province: String,
+    pub(super) first: String,
     stage: String,
+    outcome: String,
     item: String,
     category: String,
     channel: String,
     only: String,
-    due_from: String,
-    due_before: String,
+    pub(super) due_from: String,
+    pub(super) due_before: String,
+    pub(super) recorded: String,
+    pub(super) ended: String,
     order: String,
     after: String,
 }
@@ -93,18 +107,25 @@ fn word<T>(given: &str, name: &str, of: impl Fn(&str) -> Option<T>) -> Result<Op
 
 impl Asked {
     pub(super) fn filter(&self, visitor: &Visitor) -> Result<CaseFilter, Problem> {
-        let province = word(&self.province, "province", |it| it.parse().ok())?;
+        let nowhere = self.province == NOWHERE;
+        let province = if nowhere { "" } else { &self.province };
+        let province = word(province, "province", |it| it.parse().ok())?;
+        let own = visitor.sees().province();
         let (open, overdue) = match self.only.as_str() {
             "" => (None, None),
             "open" => (Some(true), None),
             "in-time" => (Some(true), Some(false)),
             "overdue" => (Some(true), Some(true)),
             "ended" => (Some(false), None),
+            "waiting" => (Some(true), None),
             _ => return Err(Problem::new("bad-parameter").detail("only")),
         };
         Ok(CaseFilter {
-            province: visitor.sees().province().or(province),
+            province: own.or(province),
+            nowhere: nowhere && own.is_none(),
+            first_province: word(&self.first, "first", |it| it.parse().ok())?,
             stage: word(&self.stage, "stage", CaseStage::of)?,
+            outcome: word(&self.outcome, "outcome", Outcome::of)?,
             item: word(&self.item, "item", Item::of)?,
             category: word(&self.category, "category", Category::of)?,
             channel: word(&self.channel, "channel", Channel::of)?,
@@ -113,6 +134,9 @@ impl Asked {
             overdue,
             due_from: word(&self.due_from, "due_from", |it| when::day(it).ok())?,
             due_before: word(&self.due_before, "due_before", |it| when::day(it).ok())?,
+            waiting: (self.only == "waiting").then_some(true),
+            recorded: word(&self.recorded, "recorded", |it| it.parse().ok())?,
+            ended: word(&self.ended, "ended", |it| it.parse().ok())?,
         })
     }
 
@@ -124,36 +148,49 @@ impl Asked {
         }
     }
 
-    /// The days between which they are due, as fields of the form.
-    fn due(&self, language: Language) -> Vec<When> {
-        let words = CasesWords::of(language);
-        vec![
-            When::day("due_from", words.due_from, &self.due_from, language),
-            When::day("due_before", words.due_before, &self.due_before, language),
-        ]
+    /// The days between which they are due, and on which they came and ended, as fields of the form. An
+    /// hour has no field: it goes along.
+    fn days(&self, words: &CasesWords, language: Language) -> Vec<When> {
+        let days = [
+            ("due_from", words.due_from, &self.due_from),
+            ("due_before", words.due_before, &self.due_before),
+            ("recorded", words.recorded, &self.recorded),
+            ("ended", words.ended_on, &self.ended),
+        ];
+        let days = days.into_iter().filter(|it| !chips::is_hour(it.2));
+        days.map(|(name, label, given)| When::day(name, label, given, language)).collect()
     }
 
     /// Every filter by its name.
-    fn pairs(&self) -> [(&'static str, &String); 9] {
+    pub(super) fn pairs(&self) -> [(&'static str, &String); 13] {
         [
             ("province", &self.province),
+            ("first", &self.first),
             ("stage", &self.stage),
+            ("outcome", &self.outcome),
             ("item", &self.item),
             ("category", &self.category),
             ("channel", &self.channel),
             ("only", &self.only),
             ("due_from", &self.due_from),
             ("due_before", &self.due_before),
+            ("recorded", &self.recorded),
+            ("ended", &self.ended),
             ("order", &self.order),
         ]
     }
 
     /// The address of the same list from `after` on.
     pub(super) fn address(&self, path: &str, after: &str) -> String {
+        self.address_without("", path, after)
+    }
+
+    /// The same without the filter of this name.
+    pub(super) fn address_without(&self, dropped: &str, path: &str, after: &str) -> String {
         let mut parts: Vec<String> = self
             .pairs()
             .iter()
-            .filter(|it| !it.1.is_empty())
+            .filter(|it| !it.1.is_empty() && it.0 != dropped)
             .map(|(name, value)| format!("{name}={}", encoded(value)))
             .collect();
         if !after.is_empty() {
@@ -177,14 +214,19 @@ struct Row {
 
 /// A choice of a filter: its value, its word, whether it is chosen.
 type Choice = (String, String, bool);
+/// A filter: its name in the address, its word, its choices.
+pub(super) type Select = (&'static str, &'static str, Vec<Choice>);
 
 #[derive(Template)]
 #[template(path = "console/cases.html")]
 struct Cases {
     shell: Shell,
     words: &'static CasesWords,
-    selects: Vec<(&'static str, &'static str, Vec<Choice>)>,
-    due: Vec<When>,
+    selects: Vec<Select>,
+    chips: Vec<Chip>,
+    /// Filters that the form has no field for: they go along.
+    hidden: Vec<(&'static str, String)>,
+    days: Vec<When>,
     /// A day that cannot be read: nothing is listed until it is corrected.
     unread: bool,
     rows: Vec<Row>,
@@ -215,8 +257,9 @@ pub(super) async fn show(
 async fn page(rooms: &Rooms, visitor: &Visitor, given: Given) -> Result<Cases, Problem> {
     let Query(asked) = given.map_err(|_| Problem::new("bad-parameter"))?;
     let language = visitor.language;
-    let due = asked.due(language);
-    let unread = due.iter().any(When::is_wrong);
+    let words = CasesWords::of(language);
+    let days = asked.days(words, language);
+    let unread = days.iter().any(When::is_wrong);
     let after = word(&asked.after, "after", |it| it.parse::<u64>().ok())?;
     let (found, next) =
         if unread { (vec![], None) } else { list(rooms, visitor, &asked, after).await? };
@@ -229,7 +272,7 @@ async fn page(rooms: &Rooms, visitor: &Visitor, given: Given) -> Result<Cases, P
             under: under(it, language),
             mark: stage_mark(it),
             stage: stage_name(it.stage, language),
-            province: it.province.map_or("–", |code| tiles::name(code, language)),
+            province: it.province.map_or(words.nowhere, |code| tiles::name(code, language)),
             submitted: shanghai(it.submitted_at),
             due: due.map_or_else(|| "–".to_owned(), |it| it.day.to_string()),
             provisional: due.is_some_and(|it| it.provisional),
@@ -239,11 +282,14 @@ async fn page(rooms: &Rooms, visitor: &Visitor, given: Given) -> Result<Cases, P
             ),
         }
     });
+    let selects = selects(&asked, visitor);
     Ok(Cases {
         rows: rows.collect(),
         shell: Shell::of(rooms, visitor).await?,
-        words: CasesWords::of(language),
-        selects: selects(&asked, visitor),
+        words,
+        chips: chips::of(&asked, &selects, words, language),
+        hidden: chips::hidden(&asked),
+        selects,
         next: next.map(|it| asked.address("/cases", &it.to_string())),
         first: after.map(|_| asked.address("/cases", "")),
         csv: asked.address("/cases.csv", ""),
@@ -257,7 +303,7 @@ async fn page(rooms: &Rooms, visitor: &Visitor, given: Given) -> Result<Cases, P
             .collect(),
         may_keep: visitor.account().is_ok() && !unread,
         name_max: SAVED_NAME_CHARACTERS_MAX,
-        due,
+        days,
         unread,
     })
 }
@@ -283,7 +329,7 @@ fn under(it: &CaseRow, language: Language) -> String {
 }
 
 /// Every filter with its choices, the present one marked.
-fn selects(asked: &Asked, visitor: &Visitor) -> Vec<(&'static str, &'static str, Vec<Choice>)> {
+fn selects(asked: &Asked, visitor: &Visitor) -> Vec<Select> {
     let language = visitor.language;
     let words = CasesWords::of(language);
     let chinese = language == Language::Chinese;
@@ -299,6 +345,11 @@ fn selects(asked: &Asked, visitor: &Visitor) -> Vec<(&'static str, &'static str,
     let provinces = ProvinceCode::all()
         .filter(|it| visitor.sees().shows(Some(*it)))
         .map(|it| choice(&asked.province, it.to_string(), tiles::name(it, language).to_owned()));
+    let nowhere = choice(&asked.province, NOWHERE.into(), words.nowhere.into());
+    let nowhere = visitor.sees().province().is_none().then_some(nowhere);
+    let outcomes = Outcome::ALL
+        .iter()
+        .map(|it| choice(&asked.outcome, it.code().into(), pick(it.zh(), it.en())));
     let stages = CaseStage::ALL
         .map(|it| choice(&asked.stage, it.code().into(), stage_name(it, language).into()));
     let items =
@@ -314,6 +365,7 @@ fn selects(asked: &Asked, visitor: &Visitor) -> Vec<(&'static str, &'static str,
         ("in-time", words.in_time),
         ("overdue", words.overdue),
         ("ended", words.ended),
+        ("waiting", words.waiting),
     ]
     .map(|it| choice(&asked.only, it.0.into(), it.1.into()));
     let present = if asked.order.is_empty() { "oldest" } else { &asked.order };
@@ -321,8 +373,9 @@ fn selects(asked: &Asked, visitor: &Visitor) -> Vec<(&'static str, &'static str,
         .map(|it| choice(present, it.0.into(), it.1.into()));
     vec![
         ("only", words.only, with_any(&asked.only, only.into())),
-        ("province", words.province, with_any(&asked.province, provinces.collect())),
+        ("province", words.province, with_any(&asked.province, provinces.chain(nowhere).collect())),
         ("stage", words.stage, with_any(&asked.stage, stages.into())),
+        ("outcome", words.outcome, with_any(&asked.outcome, outcomes.collect())),
         ("item", words.item, with_any(&asked.item, items.collect())),
         ("category", words.category, with_any(&asked.category, categories.collect())),
         ("channel", words.channel, with_any(&asked.channel, channels.collect())),

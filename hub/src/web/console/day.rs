@@ -8,6 +8,7 @@ use jiff::civil::Date;
 
 use super::bars::{self, Bars, Pair};
 use crate::views::flow::{FlowRow, hour_of, median_hours};
+use crate::views::when::When;
 
 /// How many hours are drawn, the present one included.
 pub(super) const HOURS: u32 = 24;
@@ -18,6 +19,8 @@ const LABEL_EVERY: u32 = 3;
 pub(super) struct Hour {
     /// `14:00`, Shanghai.
     pub(super) name: String,
+    /// As a list of cases is asked for it.
+    pub(super) at: When,
     pub(super) came: u64,
     pub(super) went: u64,
 }
@@ -54,7 +57,7 @@ pub(super) fn draw(rows: &[FlowRow], now: Timestamp) -> DayFlow {
     for it in rows {
         let sum = sums.entry(it.hour).or_default();
         sum.0 += it.received;
-        sum.1 += it.completed + it.declined;
+        sum.1 += it.ended;
     }
     let last = hour_of(now);
     let first = last.saturating_sub(HOURS - 1);
@@ -70,7 +73,7 @@ pub(super) fn draw(rows: &[FlowRow], now: Timestamp) -> DayFlow {
         chart: bars::draw(u64::from(HOURS), pairs.collect()),
         hours: seen
             .iter()
-            .map(|it| Hour { name: name(it.0), came: it.1.0, went: it.1.1 })
+            .map(|it| Hour { name: name(it.0), at: at(it.0), came: it.1.0, went: it.1.1 })
             .collect(),
         came: seen.iter().map(|it| it.1.0).sum(),
         went: seen.iter().map(|it| it.1.1).sum(),
@@ -80,6 +83,11 @@ pub(super) fn draw(rows: &[FlowRow], now: Timestamp) -> DayFlow {
 /// The hour on a clock in Shanghai, UTC+8 the whole year.
 fn clock(hour: u32) -> u32 {
     (hour + 8) % 24
+}
+
+fn at(hour: u32) -> When {
+    let began = Timestamp::from_second(i64::from(hour) * 3600).unwrap_or(Timestamp::MAX);
+    When::hour_at(began)
 }
 
 fn name(hour: u32) -> String {

@@ -5,11 +5,11 @@ use axum::extract::{Extension, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use events::vocabulary::AlertKind;
 use jiff::SignedDuration;
-use jiff::civil::Date;
 
-use super::day::{self, DayFlow, Today};
+use super::counted::{Counted, Lists, SOON};
+use super::day::{self, DayFlow, Hour, Today};
 use super::shell::{Shell, shanghai, told};
-use super::tiles::{self, Drawn, Tile, grouped};
+use super::tiles::{self, Drawn, Tile};
 use super::words::words;
 use super::{May, Seen, Visitor};
 use crate::problem::Problem;
@@ -23,15 +23,14 @@ use crate::words::{Language, alert};
 const ALERTS_LOOKED_AT: usize = 200;
 /// How many lines the overview shows.
 const LINES_MAX: usize = 8;
-/// What is due soon, as the list of cases is asked for it.
-const IN_TIME_UNTIL: &str = "?only=in-time&due_from={today}&due_before={until}";
-
 words! { OverviewWords:
     title: "总览", "Overview";
     received: "今日接收", "received today";
     total: "累计", "in all";
     open: "在途", "open";
     open_more: "尚未办结", "not yet ended";
+    nowhere: "其中尚无省份", "of these with no province yet";
+    once: "每件计一次", "each case once";
     soon: "临期", "due soon";
     soon_more: "今日或下一工作日到期", "due today or the next working day";
     overdue: "超期", "overdue";
@@ -41,13 +40,14 @@ words! { OverviewWords:
     hour: "小时", "h";
     flow: "近 24 小时收办", "The last 24 hours";
     flow_in: "接收", "received";
-    flow_out: "办结或不予受理", "completed or declined";
+    flow_out: "结束", "ended";
+    flow_note: "每件按枢纽记录计一次；结束含办结、不予受理、撤回和逾期未补正", "each case once, by the hub's record; ended: completed, declined, withdrawn or lapsed";
     flow_table: "逐小时数据", "hour by hour";
     at: "时", "hour";
     completed_more: "通过", "approved";
     denied: "不予通过", "denied";
     waiting: "待签收", "not signed for";
-    waiting_more: "省级适配器尚未签收", "not yet signed for by an adapter";
+    waiting_more: "在途，省级适配器尚未签收", "open, not yet signed for by an adapter";
     tiles: "各省在途与时限", "Provinces: open cases and due days";
     alerts: "最新预警", "Newest alerts";
     none: "没有预警", "no alerts";
@@ -66,12 +66,14 @@ words! { OverviewWords:
 struct Figure {
     kind: &'static str,
     label: &'static str,
-    value: String,
-    more: String,
-    /// The cases behind it; nothing for whoever sees no list of cases.
-    link: Option<String>,
-    /// What of today is a figure has been counted since the start too.
-    total: Option<String>,
+    counted: Counted,
+    more: Vec<More>,
+}
+
+/// A few words below a figure, with a number of their own or without.
+struct More {
+    words: String,
+    counted: Option<Counted>,
 }
 
 struct Line {
@@ -91,6 +93,7 @@ struct Overview {
     tiles: Vec<Tile>,
     lines: Vec<Line>,
     flow: DayFlow,
+    hours: Vec<(String, Counted, Counted)>,
 }
 
 pub(super) async fn show(
@@ -116,96 +119,107 @@ async fn overview(rooms: &Rooms, visitor: &Visitor, wall: bool) -> Result<Overvi
     let seen = visitor.sees();
     let mut table = provinces::table(rooms).await?.provinces;
     table.retain(|it| seen.shows(Some(it.code)));
-    let pressures = super::provinces::pressures(rooms).await?;
+    let mut pressures = super::provinces::pressures(rooms).await?;
+    pressures.retain(|it| seen.shows(it.province));
     let now = rooms.clock.now();
     let since = now - SignedDuration::from_hours(i64::from(day::HOURS));
     let mut flow = rooms.aside(move |views| views.flow_since(since)).await?;
     flow.retain(|it| seen.shows(it.province()));
-    let today = day::today(&flow, rooms.clock.today());
     let drawn: Vec<Drawn<'_>> = table
         .iter()
         .map(|it| Drawn {
             province: it,
-            pressure: pressures
-                .iter()
-                .find(|found| found.province == it.code)
-                .map_or_else(|| Pressure::none(it.code), Clone::clone),
+            pressure: super::provinces::pressure_of(&pressures, Some(it.code)),
             away: tiles::is_away(&rooms.membership.province(it.code), now),
         })
         .collect();
     let shell = Shell::of(rooms, visitor).await?;
     let leads = visitor.is() != May::GUEST && !wall;
     let theme = if wall { "dark" } else { shell.theme };
+    let lists = Lists::of(rooms, visitor, leads);
+    let today = day::today(&flow, rooms.clock.today());
+    let flow = day::draw(&flow, now);
     Ok(Overview {
         shell: Shell { wall, theme, ..shell },
         words,
-        figures: figures(&table, &drawn, &today, words, leads.then(|| soon_days(rooms))),
+        figures: figures(&table, &pressures, &today, &lists),
         tiles: tiles::grid(&drawn, language, leads),
         lines: lines(rooms, seen, words, language).await?,
-        flow: day::draw(&flow, now),
+        hours: flow.hours.iter().map(|it| hour(it, &lists)).collect(),
+        flow,
     })
 }
 
-/// Today, and the first day that is no longer soon.
-fn soon_days(rooms: &Rooms) -> (Date, Date) {
-    let today = rooms.clock.today();
-    let soon = rooms.registrar.rules().calendar.due(today, 1).day;
-    (today, soon.tomorrow().unwrap_or(soon))
+/// What came and what ended in one hour.
+fn hour(it: &Hour, lists: &Lists) -> (String, Counted, Counted) {
+    let came = lists.received("received-in-hour", it.came, &format!("recorded={}", it.at));
+    (it.name.clone(), came, lists.counted("ended-in-hour", it.went, &format!("ended={}", it.at)))
 }
 
-/// Each figure and, where `leads` says which days are soon, the way to the cases behind it.
+/// Each figure and the way to the cases behind it.
 fn figures(
     table: &[Province],
-    drawn: &[Drawn<'_>],
+    pressures: &[Pressure],
     today: &Today,
-    words: &OverviewWords,
-    leads: Option<(Date, Date)>,
+    lists: &Lists,
 ) -> Vec<Figure> {
+    let words = OverviewWords::of(lists.language);
     let sum = |of: fn(&Province) -> u64| table.iter().map(of).sum::<u64>();
-    let press = |of: fn(&Pressure) -> u64| drawn.iter().map(|it| of(&it.pressure)).sum::<u64>();
-    let (approved, denied) = (sum(|it| it.completed_approved), sum(|it| it.completed_denied));
-    let figure = |kind, label, value, more: &str, asks: &str| Figure {
-        kind,
-        label,
-        value: grouped(value),
-        more: more.to_owned(),
-        link: leads.map(|(today, until)| {
-            let asks = asks.replace("{today}", &today.to_string());
-            format!("/cases{}", asks.replace("{until}", &until.to_string()))
-        }),
-        total: None,
-    };
-    let of_today =
-        |it: Figure, today: u64| Figure { total: Some(it.value), value: grouped(today), ..it };
+    let press = |of: fn(&Pressure) -> u64| pressures.iter().map(of).sum::<u64>();
+    let said = |it: &str| More { words: it.to_owned(), counted: None };
+    let with = |words: &str, it| More { words: words.to_owned(), counted: Some(it) };
+    let figure = |kind, label, counted, more| Figure { kind, label, counted, more };
     let some = |value: u64, kind| if value > 0 { kind } else { "" };
     let (soon, overdue) = (press(|it| it.soon), press(|it| it.overdue));
-    let mut outcomes = format!(
-        "{} {} · {} {}",
-        words.completed_more,
-        grouped(approved),
-        words.denied,
-        grouped(denied)
-    );
-    if let Some(hours) = today.median_hours {
-        outcomes = format!("{} {hours:.1} {} · {outcomes}", words.median, words.hour);
-    }
+    let all = lists.received("received", sum(|it| it.received), "");
+    let came = lists.received("received-today", today.received, "recorded={today}");
+    let open = lists.counted("open", press(|it| it.open), "only=open");
+    let late = lists.counted("overdue", overdue, "only=overdue");
+    let waiting = lists.counted("waiting", sum(|it| it.waiting_delivery), "only=waiting");
     vec![
-        of_today(figure("", words.received, sum(|it| it.received), "", ""), today.received),
-        figure("", words.open, press(|it| it.open), words.open_more, "?only=open"),
-        figure(some(soon, "soon"), words.soon, soon, words.soon_more, IN_TIME_UNTIL),
-        figure(some(overdue, "late"), words.overdue, overdue, words.overdue_more, "?only=overdue"),
-        of_today(
-            figure("good", words.completed, approved + denied, &outcomes, "?stage=completed"),
-            today.completed,
-        ),
+        figure("", words.received, came, vec![with(words.total, all), said(words.once)]),
+        figure("", words.open, open, still_open(pressures, words, lists)),
         figure(
-            "",
-            words.waiting,
-            sum(|it| it.waiting_delivery),
-            words.waiting_more,
-            "?stage=submitted",
+            some(soon, "soon"),
+            words.soon,
+            lists.counted("soon", soon, SOON),
+            vec![said(words.soon_more)],
         ),
+        figure(some(overdue, "late"), words.overdue, late, vec![said(words.overdue_more)]),
+        completed(table, today, words, lists),
+        figure("", words.waiting, waiting, vec![said(words.waiting_more)]),
     ]
+}
+
+/// Below what is open: how much of it no province has.
+fn still_open(pressures: &[Pressure], words: &OverviewWords, lists: &Lists) -> Vec<More> {
+    let mut more = vec![More { words: words.open_more.to_owned(), counted: None }];
+    if let Some(it) = pressures.iter().find(|it| it.province.is_none() && it.open > 0) {
+        let counted = lists.counted("open-nowhere", it.open, "only=open&province=none");
+        more.push(More { words: words.nowhere.to_owned(), counted: Some(counted) });
+    }
+    more
+}
+
+/// Today's completed cases, and all of them by outcome.
+fn completed(table: &[Province], today: &Today, words: &OverviewWords, lists: &Lists) -> Figure {
+    let sum = |of: fn(&Province) -> u64| table.iter().map(of).sum::<u64>();
+    let (approved, denied) = (sum(|it| it.completed_approved), sum(|it| it.completed_denied));
+    let with = |words: &str, it| More { words: words.to_owned(), counted: Some(it) };
+    let all = lists.counted("completed", approved + denied, "stage=completed");
+    let mut more = vec![with(words.total, all)];
+    if let Some(hours) = today.median_hours {
+        let median = format!("{} {hours:.1} {}", words.median, words.hour);
+        more.push(More { words: median, counted: None });
+    }
+    more.push(with(words.completed_more, lists.counted("approved", approved, "outcome=approved")));
+    more.push(with(words.denied, lists.counted("denied", denied, "outcome=denied")));
+    Figure {
+        kind: "good",
+        label: words.completed,
+        counted: lists.counted("completed-today", today.completed, "stage=completed&ended={today}"),
+        more,
+    }
 }
 
 async fn lines(

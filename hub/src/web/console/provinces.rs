@@ -8,10 +8,12 @@ use events::province::AdapterCertified;
 use hub_core::province::Province as Membership;
 use jiff::Timestamp;
 
+use super::counted::{Counted, Lists};
+use super::league::{columns, figures};
 use super::province_deeds::Away;
 use super::shell::{Shell, shanghai, shanghai_minute, told};
 use super::standing::{self, Added};
-use super::tiles::{self, Light, grouped};
+use super::tiles::{self, Light};
 use super::trend::Trend;
 use super::words::words;
 use super::{May, Visitor};
@@ -31,6 +33,11 @@ const OLDEST_ROWS: usize = 10;
 words! { ProvinceWords:
     title: "省份", "Provinces";
     rule: "指标口径：交办运函〔2022〕1599号季度评价；按枢纽记录时间判定", "as the quarterly evaluation (交办运函〔2022〕1599号) counts; judged by the hub's recorded moment";
+    meaning: "接收：首次转到该省的办件，每件全国只计一次；转入：他省经手后改转该省的次数。带链接的数字与其办件清单一一对应；转入、迟报、超期（每个时限一次）、补正、退回按事件累计，比率和用时由此得出，没有办件清单，逐件见统计中的问题台账", "received: cases first routed to the province, each once over all provinces; moved in: routings to it after another province had the case. A number with a link has exactly those cases behind it; moved in, reported late, overdue (once a due day), corrections and returned count events, and shares and hours follow from them: they have no list of cases, see the reports' problem ledger";
+    nowhere: "另有在途办件尚无省份（被退回，待改转）", "open cases that no province has (returned, to be routed on)";
+    moved_in: "转入", "moved in";
+    waiting: "待签收", "not signed for";
+    overdue_now: "在途超期", "open and overdue";
     province: "省份", "province";
     link: "连接", "link";
     received: "接收", "received";
@@ -39,7 +46,7 @@ words! { ProvinceWords:
     success: "通过率", "approved";
     on_time: "按时率", "on time";
     late: "迟报", "reported late";
-    overdue: "超期", "overdue";
+    overdue: "超期（累计）", "overdue so far";
     correction: "补正率", "corrections";
     declined: "不予受理", "declined";
     returned: "退回", "returned";
@@ -70,6 +77,7 @@ words! { ProvinceWords:
     oldest: "最早的在途办件", "Oldest open cases";
     all_cases: "全部办件", "all cases";
     no_open: "没有在途办件", "no open cases";
+    events: "按事件累计", "events so far";
     reasons: "常见原因", "Frequent reasons";
     blame: "迟延归属", "Where the time went";
     blame_hub: "枢纽", "hub";
@@ -79,7 +87,7 @@ words! { ProvinceWords:
     blame_applicant: "申请人", "applicant";
     keys: "登记的密钥", "Keys that count";
     soon: "临期", "due soon";
-    silent: "未签收", "not signed for";
+    silent: "十分钟以上未签收", "not signed for in ten minutes";
     declared: "已登记的维护", "Declared maintenance";
 }
 
@@ -88,7 +96,7 @@ struct Row {
     name: &'static str,
     shape: &'static str,
     light: &'static str,
-    cells: Vec<String>,
+    cells: Vec<Counted>,
     heard: String,
     added: Added,
 }
@@ -102,6 +110,8 @@ struct Provinces {
     making: bool,
     heads: Vec<&'static str>,
     rows: Vec<Row>,
+    /// Open cases that no province has, if there are any.
+    nowhere: Option<Counted>,
 }
 
 pub(super) async fn list(
@@ -116,12 +126,17 @@ pub(super) async fn list(
         let month = standing::month(&rooms, &bench).await;
         let month = month.as_deref();
         let seen = table.iter().filter(|it| visitor.sees().shows(Some(it.code)));
+        let lists = Lists::of(&rooms, &visitor, true);
+        let nowhere = pressures.iter().find(|it| it.province.is_none() && it.open > 0);
+        let nowhere = nowhere.filter(|_| visitor.sees().shows(None));
+        let asks = "only=open&province=none";
         Ok(Provinces {
-            rows: seen.map(|it| row(&rooms, it, &pressures, month, visitor.language)).collect(),
+            rows: seen.map(|it| row(&rooms, it, &pressures, month, &lists)).collect(),
+            nowhere: nowhere.map(|it| lists.counted("open-nowhere", it.open, asks)),
             shell: Shell::of(&rooms, &visitor).await?,
             words,
             making: month.is_none(),
-            heads: columns(words).map(|it| it.0).into(),
+            heads: columns(words).map(|it| it.head).into(),
         })
     };
     told(&visitor, made.await)
@@ -134,37 +149,8 @@ pub(super) async fn pressures(rooms: &Rooms) -> Result<Vec<Pressure>, Problem> {
     rooms.aside(move |views| views.pressures(now, today, soon)).await
 }
 
-fn share(part: u64, whole: u64) -> String {
-    if whole == 0 {
-        "–".to_owned()
-    } else {
-        format!("{:.1}%", part as f64 * 100.0 / whole as f64)
-    }
-}
-
-type Column = (&'static str, fn(&Province) -> String);
-
-fn columns(words: &'static ProvinceWords) -> [Column; 11] {
-    [
-        (words.received, |it| grouped(it.received)),
-        (words.open, |it| grouped(it.open)),
-        (words.completed, |it| grouped(it.completed_approved + it.completed_denied)),
-        (words.success, |it| {
-            share(it.completed_approved, it.completed_approved + it.completed_denied + it.declined)
-        }),
-        (words.on_time, |it| share(it.on_time, it.on_time + it.reported_late + it.overdue)),
-        (words.late, |it| grouped(it.reported_late)),
-        (words.overdue, |it| grouped(it.overdue)),
-        (words.correction, |it| share(it.corrections, it.received)),
-        (words.declined, |it| grouped(it.declined)),
-        (words.returned, |it| grouped(it.returned)),
-        (words.median, |it| {
-            it.median_hours.map_or_else(|| "–".to_owned(), |it| format!("{it:.1}"))
-        }),
-    ]
-}
-
-fn pressure_of(pressures: &[Pressure], code: ProvinceCode) -> Pressure {
+/// What presses in a province, or of what none has.
+pub(super) fn pressure_of(pressures: &[Pressure], code: Option<ProvinceCode>) -> Pressure {
     let found = pressures.iter().find(|it| it.province == code);
     found.map_or_else(|| Pressure::none(code), Clone::clone)
 }
@@ -174,16 +160,20 @@ fn row(
     it: &Province,
     pressures: &[Pressure],
     month: Option<&Figures>,
-    language: Language,
+    lists: &Lists,
 ) -> Row {
+    let language = lists.language;
     let away = tiles::is_away(&rooms.membership.province(it.code), rooms.clock.now());
-    let light = Light::of(it, away, &pressure_of(pressures, it.code));
+    let light = Light::of(it, away, &pressure_of(pressures, Some(it.code)));
     Row {
         code: it.code.to_string(),
         name: tiles::name(it.code, language),
         shape: light.shape(),
         light: light.word(language),
-        cells: columns(ProvinceWords::of(language)).iter().map(|column| column.1(it)).collect(),
+        cells: columns(ProvinceWords::of(language))
+            .iter()
+            .map(|column| column.counted(it, lists))
+            .collect(),
         heard: it.last_heard_at.map_or_else(|| "–".to_owned(), shanghai_minute),
         added: standing::added(month, it.code, language),
     }
@@ -215,7 +205,9 @@ pub(super) struct OneProvince {
     name: &'static str,
     light: &'static str,
     mark: &'static str,
-    figures: Vec<(&'static str, String)>,
+    figures: Vec<(&'static str, Counted)>,
+    /// Below them: what is no count.
+    facts: Vec<(&'static str, String)>,
     oldest: Vec<OldCase>,
     reasons: Vec<(String, u64)>,
     blame: Vec<(&'static str, u64)>,
@@ -261,22 +253,21 @@ pub(super) async fn page(
     let words = ProvinceWords::of(language);
     let table = provinces::table(rooms).await?.provinces;
     let it = table.iter().find(|it| it.code == code).ok_or_else(|| Problem::new("not-found"))?;
-    let pressure = pressure_of(&pressures(rooms).await?, code);
+    let pressure = pressure_of(&pressures(rooms).await?, Some(code));
     let membership = rooms.membership.province(code);
     let absent = tiles::is_away(&membership, rooms.clock.now());
     let light = Light::of(it, absent, &pressure);
     let filter = CaseFilter { province: Some(code), open: Some(true), ..CaseFilter::default() };
     let oldest =
         rooms.aside(move |views| views.cases_in(&filter, Order::Oldest, None, OLDEST_ROWS)).await?;
-    let mut figures: Vec<_> =
-        columns(words).iter().map(|column| (column.0, column.1(it))).collect();
-    figures.push((words.soon, grouped(pressure.soon)));
-    figures.push((words.silent, grouped(pressure.silent)));
+    let lists = Lists::of(rooms, visitor, true);
     let month = standing::month(rooms, bench).await;
     let month = month.as_deref();
     let adapter = standing::last_adapter(rooms, code).await?;
-    figures.push((words.link_up, standing::added(month, code, language).link));
-    figures.push((words.heard, it.last_heard_at.map_or_else(|| "–".to_owned(), shanghai)));
+    let facts = vec![
+        (words.link_up, standing::added(month, code, language).link),
+        (words.heard, it.last_heard_at.map_or_else(|| "–".to_owned(), shanghai)),
+    ];
     Ok(OneProvince {
         shell: Shell::of(rooms, visitor).await?,
         words,
@@ -284,7 +275,8 @@ pub(super) async fn page(
         name: if language == Language::Chinese { code.name() } else { code.name_en() },
         light: light.word(language),
         mark: mark(light),
-        figures,
+        figures: figures(it, &pressure, &lists, words),
+        facts,
         oldest: oldest.rows.iter().map(|it| old_case(it, language)).collect(),
         reasons: reasons(it, language),
         blame: it.blame.iter().map(|it| (blame(it.what, words), it.count)).collect(),

@@ -30,7 +30,7 @@ fn page(language: Language, making: bool) -> String {
         added: standing::added(month, code, language),
     };
     let (shell, heads, rows) = (Shell::plain(&visitor), Vec::new(), vec![row]);
-    Provinces { shell, words, making, heads, rows }.render().unwrap()
+    Provinces { shell, words, making, heads, rows, nowhere: None }.render().unwrap()
 }
 
 #[test]

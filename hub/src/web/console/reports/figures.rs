@@ -15,6 +15,7 @@ use crate::statistics::places::prefecture_name_en;
 use crate::statistics::report::{self, Kind};
 use crate::statistics::tally::Tally;
 use crate::web::Rooms;
+use crate::web::console::cases::NOWHERE;
 use crate::web::console::shell::{Refused, Shell};
 use crate::web::console::trend::{self, Trend};
 use crate::web::console::{May, Visitor};
@@ -246,8 +247,9 @@ fn behind(
         return tally.oldest.as_ref().map_or_else(String::new, |it| format!("/cases/{}", it.1));
     }
     let scope = wish.scope.map(|it| it.to_string()).unwrap_or_default();
+    let nowhere = by == Dimension::Province && code == Some("");
     let code = code.unwrap_or_default();
-    let mut narrowed = vec![("province", scope.as_str())];
+    let mut narrowed = vec![("province", if nowhere { NOWHERE } else { scope.as_str() })];
     match by {
         Dimension::Province if !code.is_empty() => narrowed = vec![("province", code)],
         _ if code.is_empty() => {}
@@ -283,7 +285,8 @@ fn behind(
         "complaints" => "complaint",
         _ => return String::new(),
     };
-    if matches!(by, Dimension::Category | Dimension::Channel) && !code.is_empty() {
+    let unlisted = matches!(by, Dimension::Category | Dimension::Channel) && !code.is_empty();
+    if unlisted || nowhere {
         return String::new();
     }
     let item = narrowed.iter().find(|it| it.0 == "item").map_or("", |it| it.1);
