@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::counted::{Counted, Lists};
 use super::league::{columns, figures};
 use super::province_deeds::Away;
-use super::shell::{Shell, shanghai, shanghai_minute, told};
+use super::shell::{Shell, shanghai, shanghai_short, told};
 use super::standing::{self, Added};
 use super::tiles::{self, Light};
 use super::trend::Trend;
@@ -163,7 +163,8 @@ fn row(
     lists: &Lists,
 ) -> Row {
     let language = lists.language;
-    let away = tiles::is_away(&rooms.membership.province(it.code), rooms.clock.now());
+    let now = rooms.clock.now();
+    let away = tiles::is_away(&rooms.membership.province(it.code), now);
     let light = Light::of(it, away, &pressure_of(pressures, Some(it.code)));
     Row {
         code: it.code.to_string(),
@@ -174,7 +175,7 @@ fn row(
             .iter()
             .map(|column| column.counted(it, lists))
             .collect(),
-        heard: it.last_heard_at.map_or_else(|| "–".to_owned(), shanghai_minute),
+        heard: it.last_heard_at.map_or_else(|| "–".to_owned(), |it| shanghai_short(it, now)),
         added: standing::added(month, it.code, language),
     }
 }

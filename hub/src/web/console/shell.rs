@@ -138,9 +138,11 @@ pub(super) fn shanghai(moment: Timestamp) -> String {
     on_the_wall(moment, "%Y-%m-%d %H:%M:%S")
 }
 
-/// The same to the minute, where a table has little room.
-pub(super) fn shanghai_minute(moment: Timestamp) -> String {
-    on_the_wall(moment, "%Y-%m-%d %H:%M")
+/// The same where a table has little room: month, day and minute within the year of `now`, else the day.
+pub(super) fn shanghai_short(moment: Timestamp, now: Timestamp) -> String {
+    let year = |it| on_the_wall(it, "%Y");
+    let format = if year(moment) == year(now) { "%m-%d %H:%M" } else { "%Y-%m-%d" };
+    on_the_wall(moment, format)
 }
 
 fn on_the_wall(moment: Timestamp, format: &str) -> String {
@@ -234,4 +236,18 @@ pub(super) async fn dress(request: Request, next: Next) -> Response {
         "camera=(), geolocation=(), microphone=()",
     );
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_of_this_year_is_short_and_one_of_another_keeps_its_year() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        // In Shanghai it is the year 2027 already.
+        let now = at("2026-12-31T16:00:00Z");
+        assert_eq!(shanghai_short(at("2026-12-31T16:00:00Z"), now), "01-01 00:00");
+        assert_eq!(shanghai_short(at("2026-12-31T15:59:59Z"), now), "2026-12-31");
+    }
 }
