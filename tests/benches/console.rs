@@ -1,8 +1,9 @@
 //! What the console costs with a million cases in the views: each page as an operator asks for it, and how
 //! long after its receipt a new case is told to an open page.
 //!
-//! `cargo bench -p tests --bench console [-- --cases 1000000] [--rounds 5]`; a million take some ten minutes
-//! to make.
+//! `cargo bench -p tests --bench console [-- --cases 1000000] [--rounds 5] [--open-percent 90]`; a million take
+//! some ten minutes to make. Without `--open-percent` only some thousand cases are open, as on a good day; with it
+//! so many of a hundred stay open, most of them overdue, as after months in which nobody worked.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,7 @@ use tempfile::TempDir;
 use tests::http::{HttpHub, submission};
 use tests::measure::shown::{self, Better, Target};
 use tests::measure::stand::{log_path, vault};
-use tests::measure::story::{ORIGIN, Teller};
+use tests::measure::story::{EVENTS_OF_OPEN, ORIGIN, Teller};
 use tests::measure::{self};
 
 /// Cases of an ordinary run.
@@ -47,6 +48,33 @@ const LIVE: Target = Target {
     must: 1_000.0,
     aim: 500.0,
 };
+
+/// What a page that makes figures may keep somebody waiting before it says how far it is.
+const REPORT: Target = Target {
+    name: "report",
+    what: "the slowest first answer of a page with figures, in ms",
+    better: Better::Smaller,
+    must: 2_000.0,
+    aim: 1_100.0,
+};
+/// Between two looks at a page that is still being made: it asks its browser to look again after two seconds.
+const LOOK_PAUSE: Duration = Duration::from_secs(1);
+
+/// Pages with figures of a whole period, and what they say once the figures are there.
+const REPORTS: [(&str, &str, &str); 4] = [
+    ("monthly", "/reports/figures?kind=monthly&period={month}", "口径修订"),
+    (
+        "monthly, one province",
+        "/reports/figures?kind=monthly&period={month}&province=22",
+        "口径修订",
+    ),
+    ("ledger", "/reports/ledger?kind=ledger&period={month}", "口径修订"),
+    ("provinces, with the month", "/provinces", ""),
+];
+/// More looks than this are a page that never comes.
+const LOOKS_MAX: u64 = 900;
+/// What a page of provinces says while it has no figures of the month.
+const STILL_COUNTED: &str = "…</td>";
 
 /// Pages by what they are; `{after}` is a place in the middle of the list, `{case}` a case's number, `{day}` a
 /// full day some days ago.
@@ -86,23 +114,32 @@ const PAGES: [(&str, &str); 30] = [
 fn main() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
     let cases = measure::told("--cases", CASES);
+    let open_percent = measure::told("--open-percent", 0);
     let folder = measure::folder(env!("CARGO_TARGET_TMPDIR"));
-    let (made, rebuilt, now) = make(&folder, cases * EVENTS_A_CASE);
+    let (made, rebuilt, now) = make(&folder, cases, open_percent.min(100));
     shown::say(&format!("made in {:.0} s, views built in {:.0} s", made.as_secs_f64(), rebuilt));
     let found = runtime.block_on(async {
         let hub = HttpHub::start_in(folder, ORIGIN, now).await;
         let cookie = sign_in(&hub).await;
-        vec![(PAGE, pages(&hub, &cookie).await), (LIVE, live(&hub, &cookie).await)]
+        say_open(&hub);
+        // First, before anything has folded the log.
+        let report = reports(&hub, &cookie).await;
+        let page = pages(&hub, &cookie).await;
+        vec![(REPORT, report), (PAGE, page), (LIVE, live(&hub, &cookie).await)]
     });
     shown::targets(&found);
 }
 
-/// A log of so many events and its views; how long both took, and the moment after the last event.
-fn make(folder: &TempDir, events: u64) -> (Duration, f64, Timestamp) {
+/// A log of so many cases and its views; how long both took, and the moment after the last event.
+fn make(folder: &TempDir, cases: u64, open_percent: u64) -> (Duration, f64, Timestamp) {
     let begun = Instant::now();
     let (sealer, opener) = vault(folder.path());
     let mut log = SqliteLog::open(&log_path(folder.path()), ORIGIN).expect("a new log opens");
-    let mut teller = Teller::new(sealer, false);
+    let teller = Teller::new(sealer, false);
+    let (mut teller, events) = match open_percent {
+        0 => (teller, cases * EVENTS_A_CASE),
+        _ => (teller.leaving_open(open_percent, cases), cases * EVENTS_OF_OPEN),
+    };
     let mut append = |items| {
         let answers = log.append(items).expect("there is room");
         answers.into_iter().map(|it| it.expect("nobody else writes").len() as u64).sum::<u64>()
@@ -143,6 +180,66 @@ async fn sign_in(hub: &HttpHub) -> String {
     let answer = request.send().await.expect("an answer");
     let cookie = answer.headers().get(SET_COOKIE).expect("somebody is let in");
     cookie.to_str().expect("text").split(';').next().expect("a cookie").to_owned()
+}
+
+/// How many cases there are and how many of them are open: what the figures below are about.
+fn say_open(hub: &HttpHub) {
+    let provinces = hub.views.provinces().expect("the views answer");
+    let all: u64 = provinces.iter().map(|it| it.received).sum();
+    let (now, today) = (hub.clock.now(), hub.clock.today());
+    let pressing = hub.views.pressures(now, today, today).expect("the views answer");
+    let (open, overdue) =
+        pressing.iter().fold((0, 0), |sum, it| (sum.0 + it.open, sum.1 + it.overdue));
+    shown::say(&format!("{all} cases, {open} of them open, {overdue} of these overdue"));
+}
+
+/// What each page with figures says first and how long until it has them: the slowest first answer, in
+/// milliseconds.
+async fn reports(hub: &HttpHub, cookie: &str) -> f64 {
+    let month = &hub.clock.today().to_string()[..7];
+    let (mut slowest, mut rows) = (0.0_f64, Vec::new());
+    for (what, path, there) in REPORTS {
+        let path = path.replace("{month}", month);
+        let here = |page: &str| page.contains(there) && !page.contains(STILL_COUNTED);
+        let begun = Instant::now();
+        let (first, page) = look(hub, cookie, &path).await;
+        let (mut at_once, mut looks) = (here(&page), 1_u64);
+        let meanwhile = if at_once { "the figures" } else { "how far it is" };
+        while !at_once {
+            assert!(looks < LOOKS_MAX, "{path} never has its figures");
+            tokio::time::sleep(LOOK_PAUSE).await;
+            at_once = here(&look(hub, cookie, &path).await.1);
+            looks += 1;
+        }
+        let whole = begun.elapsed().as_secs_f64() * 1e3;
+        let (again, _) = look(hub, cookie, &path).await;
+        slowest = slowest.max(first);
+        let figures = [first, whole, again].map(shown::ms);
+        let [first, whole, again] = figures;
+        rows.push(vec![
+            what.to_owned(),
+            first,
+            meanwhile.to_owned(),
+            whole,
+            looks.to_string(),
+            again,
+        ]);
+    }
+    let head =
+        ["figures", "first answer, ms", "which says", "there after, ms", "looks", "again, ms"];
+    shown::table(&head, &rows);
+    slowest
+}
+
+/// How long one look took, in milliseconds, and what it showed.
+async fn look(hub: &HttpHub, cookie: &str, path: &str) -> (f64, String) {
+    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let begun = Instant::now();
+    let request = http.get(format!("http://{}{path}", hub.address)).header(COOKIE, cookie);
+    let answer = request.send().await.expect("an answer");
+    assert_eq!(answer.status(), 200, "{path}");
+    let page = answer.text().await.expect("a page");
+    (begun.elapsed().as_secs_f64() * 1e3, page)
 }
 
 /// The slowest page's middle round, in milliseconds.

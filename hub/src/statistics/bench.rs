@@ -59,9 +59,13 @@ pub struct Bench(Arc<Inside>);
 struct Inside {
     readers: Readers,
     place: Arc<Semaphore>,
+    /// What is being made, how far it is, and of how much.
+    under_way: Mutex<Option<(Asked, Position, Position)>>,
     /// The last used one is the last.
     folds: Mutex<VecDeque<(Asked, Fold)>>,
     figures: Mutex<VecDeque<Arc<Figures>>>,
+    /// The last ones made as of their moment, for whoever would rather have those than wait.
+    latest: Mutex<VecDeque<(Asked, Arc<Figures>)>>,
 }
 
 impl Bench {
@@ -70,8 +74,10 @@ impl Bench {
         Self(Arc::new(Inside {
             readers,
             place: Arc::new(Semaphore::new(1)),
+            under_way: Mutex::default(),
             folds: Mutex::default(),
             figures: Mutex::default(),
+            latest: Mutex::default(),
         }))
     }
 
@@ -91,13 +97,12 @@ impl Bench {
         }
     }
 
-    /// The same for a page that does not wait for it: none unless it is there within `wait`. The making goes
-    /// on, one at a time, and whoever asks again finds it further on.
-    pub async fn soon(
-        &self,
-        asked: Asked,
-        wait: Duration,
-    ) -> Result<Option<Arc<Figures>>, ViewError> {
+    /// The same for somebody who does not wait for it: unless it is there within `wait`, how far it is. The
+    /// making goes on, one at a time, and whoever asks again finds it further on.
+    pub async fn soon(&self, asked: Asked, wait: Duration) -> Result<Told, ViewError> {
+        if let Some(known) = self.known(&asked) {
+            return Ok(Told::Done(known));
+        }
         let making = async {
             let place = self.0.place.clone().acquire_owned().await.ok()?;
             let bench = self.clone();
@@ -108,15 +113,49 @@ impl Bench {
             Some(work.await)
         };
         match tokio::time::timeout(wait, making).await {
-            Ok(Some(Ok(told))) => Ok(match told? {
-                Told::Done(figures) => Some(figures),
-                Told::NotYet { .. } | Told::NoSuchPosition | Told::Busy => None,
-            }),
+            Ok(Some(Ok(told))) => told,
             Ok(Some(Err(panic))) => {
                 Err(ViewError::Store { what: "fold", view: "statistics", source: Box::new(panic) })
             }
-            Ok(None) | Err(_) => Ok(None),
+            Ok(None) | Err(_) => self.far(&asked),
         }
+    }
+
+    /// The last finished ones of these that were made as of their moment, if there are any: somewhat older than
+    /// now. In a long log even what is left to do may take longer than a page of counters waits.
+    pub fn last(&self, asked: &Asked) -> Option<Arc<Figures>> {
+        let latest = self.0.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        latest.iter().find(|it| it.0 == *asked).map(|it| it.1.clone())
+    }
+
+    fn remember(&self, asked: Asked, figures: Arc<Figures>) {
+        let mut latest = self.0.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        latest.retain(|it| it.0 != asked);
+        latest.push_back((asked, figures));
+        if latest.len() > FIGURES_MAX {
+            latest.pop_front();
+        }
+    }
+
+    /// How far it is, without making anything.
+    fn far(&self, asked: &Asked) -> Result<Told, ViewError> {
+        let under_way = *self.0.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, done, of)) = under_way.filter(|it| it.0 == *asked) {
+            return Ok(Told::NotYet { done, of });
+        }
+        let head = self.head()?;
+        let of = asked.at.unwrap_or(head);
+        if of > head {
+            return Ok(Told::NoSuchPosition);
+        }
+        let folds = self.0.folds.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = folds.iter().find(|it| it.0 == *asked);
+        Ok(Told::NotYet { done: kept.map_or(Position(0), |it| it.1.position()), of })
+    }
+
+    fn head(&self) -> Result<Position, ViewError> {
+        let head = self.0.readers.read(|log| log.head()).map_err(ViewError::Log)?;
+        Ok(head.map_or(Position(0), |it| it.0))
     }
 
     /// Until it is dropped, nothing is made.
@@ -135,8 +174,17 @@ impl Bench {
     }
 
     fn work(&self, asked: Asked) -> Result<Told, ViewError> {
-        let head = self.0.readers.read(|log| log.head()).map_err(ViewError::Log)?;
-        let head = head.map_or(Position(0), |it| it.0);
+        let told = self.fold_on(asked);
+        self.tell(None);
+        told
+    }
+
+    fn tell(&self, far: Option<(Asked, Position, Position)>) {
+        *self.0.under_way.lock().unwrap_or_else(PoisonError::into_inner) = far;
+    }
+
+    fn fold_on(&self, asked: Asked) -> Result<Told, ViewError> {
+        let head = self.head()?;
         let until = asked.at.unwrap_or(head);
         if until > head {
             return Ok(Told::NoSuchPosition);
@@ -144,6 +192,7 @@ impl Bench {
         let mut fold = self.take(&asked);
         let begun = Instant::now();
         while fold.position() < until {
+            self.tell(Some((asked, fold.position(), until)));
             let to = Position(until.0.min(fold.position().0 + SLICE_EVENTS));
             run(&self.0.readers, &mut fold, to)?;
             if begun.elapsed() > PATIENCE && fold.position() < until {
@@ -156,6 +205,7 @@ impl Bench {
         // A fold of the past has said all that it will ever be asked.
         if asked.at.is_none() {
             self.put(asked, fold);
+            self.remember(asked, figures.clone());
         }
         let mut kept = self.0.figures.lock().unwrap_or_else(PoisonError::into_inner);
         kept.push_back(figures.clone());

@@ -12,7 +12,7 @@ use events::vocabulary::{Rating, Reason, Stage as Clock};
 use events::work::WorkKind;
 use proptest::prelude::*;
 
-use super::bench::{Asked, Bench, compute};
+use super::bench::{Asked, Bench, Told, compute};
 use super::fold::{Dimension, Figures, No};
 use super::ledger::{Problem, Standing};
 use super::period::Period;
@@ -45,11 +45,24 @@ async fn a_page_that_does_not_wait_goes_on_without_figures_that_somebody_still_m
     let stage = Stage::new();
     let bench = Bench::new(stage.log.readers());
     let moment = std::time::Duration::from_millis(20);
+    let head = stage.log.readers().read(|log| log.head()).unwrap();
+    let head = head.map_or(Position(0), |it| it.0);
     let busy = bench.held().await;
-    assert!(bench.soon(asked("2026-03", None), moment).await.unwrap().is_none());
+    let told = bench.soon(asked("2026-03", None), moment).await.unwrap();
+    assert!(matches!(told, Told::NotYet { done: Position(0), of } if of == head), "{told:?}");
+    let beyond = Asked { at: Some(Position(head.0 + 1)), ..asked("2026-03", None) };
+    let told = bench.soon(beyond, moment).await.unwrap();
+    assert!(matches!(told, Told::NoSuchPosition), "{told:?}");
     drop(busy);
     let patient = std::time::Duration::from_secs(60);
-    assert!(bench.soon(asked("2026-03", None), patient).await.unwrap().is_some());
+    let told = bench.soon(asked("2026-03", None), patient).await.unwrap();
+    assert!(matches!(told, Told::Done(_)), "{told:?}");
+    // Who does not wait at all has at least what was made last, and nothing that was asked otherwise.
+    let _busy = bench.held().await;
+    let told = bench.soon(asked("2026-03", None), moment).await.unwrap();
+    assert!(matches!(told, Told::NotYet { .. }), "{told:?}");
+    assert!(bench.last(&asked("2026-03", None)).is_some());
+    assert!(bench.last(&asked("2026-04", None)).is_none());
 }
 
 proptest! {

@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::Run;
-use super::story;
+use super::people;
 
 /// Events that one submission records: submitted and routed.
 const EVENTS_A_SUBMISSION: u64 = 2;
@@ -82,8 +82,8 @@ impl National {
             "channel": "mini-program",
             "submitted_at": now.to_string(),
             "authority": {"name": "某市道路运输管理局", "division": division},
-            "applicant": story::applicant(u128::from(nth)),
-            "materials": story::personal(u128::from(nth))["materials"],
+            "applicant": people::applicant(u128::from(nth)),
+            "materials": people::personal(u128::from(nth))["materials"],
             "remarks": "请尽快办理",
         })
         .to_string();

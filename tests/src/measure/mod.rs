@@ -5,6 +5,7 @@ pub mod client;
 pub mod cpu;
 pub mod ends;
 pub mod load;
+pub mod people;
 pub mod raw;
 pub mod road;
 pub mod scan;

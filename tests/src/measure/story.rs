@@ -25,6 +25,7 @@ use hub_core::deadlines::Rules;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
+use super::people;
 use super::raw::Ids;
 
 /// The log that all histories belong to.
@@ -35,6 +36,13 @@ pub const CLIENT: &str = "national";
 const OPEN_CASES: usize = 4_096;
 /// Told time between two events, in milliseconds: some ten million events a month.
 const PACE_MS: i64 = 250;
+/// Where cases stop that stay open: after being submitted, forwarded, delivered, accepted.
+const STOPS: u128 = 4;
+/// Events of a case, about, where most stop on their way.
+pub const EVENTS_OF_OPEN: u64 = 4;
+const THREE_WEEKS_MS: i64 = 21 * 24 * 3_600 * 1_000;
+/// Told time from a case's last step until somebody looks whether its day has passed.
+const NOTED_AFTER: SignedDuration = SignedDuration::from_hours(6 * 24);
 
 /// The key with which a province signs.
 pub fn sign_key(province: ProvinceCode) -> SigningKey {
@@ -84,6 +92,8 @@ struct Tale {
     state: Option<Case>,
     version: u64,
     step: usize,
+    /// After this step nothing happens to it any more.
+    stops_after: usize,
 }
 
 /// Tells histories, for ever.
@@ -97,6 +107,13 @@ pub struct Teller {
     at: Timestamp,
     signed: bool,
     reports: u128,
+    /// Of a hundred cases so many stop on their way and stay open.
+    open_percent: u128,
+    pace: SignedDuration,
+    /// Cases that are on their way at the same time.
+    under_way: usize,
+    /// Those that stopped, until their day has passed and that is noted.
+    stopped: VecDeque<(Timestamp, Tale)>,
 }
 
 impl Teller {
@@ -120,7 +137,22 @@ impl Teller {
             at: "2026-03-02T01:00:00Z".parse().expect("it is a moment"),
             signed,
             reports: 0,
+            open_percent: 0,
+            pace: SignedDuration::from_millis(PACE_MS),
+            under_way: OPEN_CASES,
+            stopped: VecDeque::new(),
         }
+    }
+
+    /// The same, but of a hundred cases so many stop at some step before the last and stay open; `cases` of
+    /// them take three told weeks, so that what stopped at first is overdue at the end.
+    pub fn leaving_open(mut self, percent: u64, cases: u64) -> Self {
+        self.open_percent = percent.into();
+        let events = i64::try_from(cases * EVENTS_OF_OPEN).unwrap_or(i64::MAX);
+        self.pace = SignedDuration::from_millis(THREE_WEEKS_MS / events.max(1));
+        let some = usize::try_from(cases / 10).unwrap_or(OPEN_CASES);
+        self.under_way = some.clamp(1, OPEN_CASES);
+        self
     }
 
     /// What comes before any case: every province is enrolled, with its key.
@@ -163,16 +195,20 @@ impl Teller {
     }
 
     fn envelope(&mut self, stream: StreamName, actor: Actor, event: Event) -> Envelope {
-        self.at += SignedDuration::from_millis(PACE_MS);
+        self.at += self.pace;
         let (id, occurred_at) = (self.ids.one_more(), self.at);
         let (sealed, evidence) = (None, None);
         Envelope { id, stream, occurred_at, actor, caused_by: None, event, sealed, evidence }
     }
 
     fn step(&mut self) -> Append {
-        let mut tale = match self.open.len() {
-            OPEN_CASES.. => self.open.pop_front().expect("it is not empty"),
-            _ => self.new_tale(),
+        if let Some(append) = self.passed_day() {
+            return append;
+        }
+        let next = if self.open.len() < self.under_way { None } else { self.open.pop_front() };
+        let mut tale = match next {
+            Some(tale) => tale,
+            None => self.new_tale(),
         };
         let (command, evidence) = self.command(&tale);
         let events = decide(tale.state.as_ref(), &command, &self.rules, self.at);
@@ -180,10 +216,27 @@ impl Teller {
         assert!(!events.is_empty(), "every step of a story says something new");
         let append = self.append(&mut tale, &command, events, evidence);
         tale.step += 1;
-        if tale.step < STEPS {
+        if tale.step < tale.stops_after {
             self.open.push_back(tale);
+        } else if tale.step < STEPS {
+            self.stopped.push_back((self.at + NOTED_AFTER, tale));
         }
         append
+    }
+
+    /// What the watch notes of a case that stopped, when its day has passed.
+    fn passed_day(&mut self) -> Option<Append> {
+        while self.stopped.front().is_some_and(|it| it.0 <= self.at) {
+            let (_, mut tale) = self.stopped.pop_front()?;
+            let today = hub_core::calendar::shanghai_date(self.at);
+            let command = Command::ObserveDate(today);
+            let events = decide(tale.state.as_ref(), &command, &self.rules, self.at);
+            let events = events.expect("a day may be noted of any case");
+            if !events.is_empty() {
+                return Some(self.append(&mut tale, &command, events, None));
+            }
+        }
+        None
     }
 
     fn new_tale(&mut self) -> Tale {
@@ -191,7 +244,10 @@ impl Teller {
         // As a UUIDv7: the moment first, then what nobody else has.
         let moment = (self.at.as_millisecond() as u128) << 80;
         let id = CaseId(Uuid::from_u128(moment | 0x7000_8000 << 48 | self.told_cases));
-        Tale { id, state: None, version: 0, step: 0 }
+        // Submitted only, forwarded, delivered or accepted, in turn; nobody stops after the last step.
+        let stops = self.told_cases % 100 < self.open_percent;
+        let stops_after = if stops { 1 + (self.told_cases / 100 % STOPS) as usize } else { STEPS };
+        Tale { id, state: None, version: 0, step: 0, stops_after }
     }
 
     fn append(
@@ -226,7 +282,7 @@ impl Teller {
             own.evidence = evidence;
         }
         if tale.step == 0 {
-            let personal = personal(self.told_cases).to_string();
+            let personal = people::personal(self.told_cases).to_string();
             let sealed = self.sealer.seal(tale.id, envelopes[0].id, personal.as_bytes());
             envelopes[0].sealed = Some(sealed.expect("the vault makes keys"));
             key = Some(SenderKey(seal::derive(&[1; 32], &tale.id.to_string())));
@@ -320,36 +376,4 @@ fn signed(message: &ReportMessage) -> Evidence {
     let key_id = format!("{province}-sign-1");
     let signature = signature::sign(&sign_key(province), &key_id, Purpose::Report, &bytes);
     Evidence { bytes, signature }
-}
-
-/// What only the vault and the province may read of the `nth` case. Nobody has this number.
-pub fn personal(nth: u128) -> serde_json::Value {
-    serde_json::json!({
-        "applicant": applicant(nth),
-        "materials": [
-            {"kind": "identity-card", "reference": format!("f-{nth:08x}"), "sha256": Hash([9; 32]).to_string()},
-            {"kind": "photo", "reference": format!("f-{nth:08x}p")},
-        ],
-        "remarks": "请尽快办理",
-    })
-}
-
-/// A person that is nobody: the division 199999 does not exist.
-pub fn applicant(nth: u128) -> serde_json::Value {
-    serde_json::json!({
-        "name": "张三丰",
-        "identity_number": identity_number(nth),
-        "certificate_number": format!("{:016}", 2_201_000_000_000_000 + nth),
-    })
-}
-
-/// The `nth` number that GB 11643 allows, of up to fourteen million, in a division that does not exist.
-pub fn identity_number(nth: u128) -> String {
-    let (day, serial) = (nth / 999 % 14_000, nth % 999 + 1);
-    let born = jiff::civil::date(1960, 1, 1) + SignedDuration::from_hours(24 * day as i64);
-    let body = format!("199999{}{serial:03}", born.strftime("%Y%m%d"));
-    let weights = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
-    let sum: u32 =
-        body.bytes().zip(weights).map(|(it, weight)| u32::from(it - b'0') * weight).sum();
-    format!("{body}{}", char::from(b"10X98765432"[(sum % 11) as usize]))
 }

@@ -15,7 +15,7 @@ use super::shell::shanghai;
 use super::trend::{self, Trend};
 use crate::problem::Problem;
 use crate::sheet::Cell;
-use crate::statistics::bench::{Asked, Bench};
+use crate::statistics::bench::{Asked, Bench, Told};
 use crate::statistics::definitions::figure;
 use crate::statistics::fold::{Dimension, Figures, No};
 use crate::statistics::period::Period;
@@ -31,12 +31,14 @@ const STORIES_READ: usize = 5;
 /// million cases the first fold of a month takes seconds, and the page that looks again has it.
 const MONTH_WAIT: Duration = Duration::from_millis(50);
 
-/// This month's figures of all provinces, if they can be had at once: a page of counters does not
-/// wait for them.
+/// This month's figures of all provinces, if they can be had at once, or those that somebody saw last: a page
+/// of counters does not wait for them.
 pub(super) async fn month(rooms: &Rooms, bench: &Bench) -> Option<Arc<Figures>> {
     let period = Period::month_of(rooms.clock.today())?;
-    match bench.soon(Asked { period, scope: None, at: None }, MONTH_WAIT).await {
-        Ok(figures) => figures,
+    let asked = Asked { period, scope: None, at: None };
+    match bench.soon(asked, MONTH_WAIT).await {
+        Ok(Told::Done(figures)) => Some(figures),
+        Ok(Told::NotYet { .. } | Told::NoSuchPosition | Told::Busy) => bench.last(&asked),
         Err(error) => {
             let error = &error as &dyn std::error::Error;
             tracing::warn!(error, "no figures for the provinces' page");

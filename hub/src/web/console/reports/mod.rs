@@ -6,6 +6,7 @@ mod ledger;
 mod publicity;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use askama::Template;
 use axum::extract::rejection::QueryRejection;
@@ -164,9 +165,21 @@ enum Made {
     NotYet { done: u64, of: u64 },
 }
 
+/// How long a page waits for its figures before it says how far they are. A file waits as long as the bench
+/// has patience: it cannot say anything meanwhile.
+const PAGE_WAIT: Duration = Duration::from_secs(1);
+
+fn wanted(wish: &Wish) -> bench::Asked {
+    bench::Asked { period: wish.period, scope: wish.scope, at: wish.at }
+}
+
+/// For whoever has the patience.
 async fn made(bench: &Bench, wish: &Wish) -> Result<Made, Problem> {
-    let asked = bench::Asked { period: wish.period, scope: wish.scope, at: wish.at };
-    match bench.figures(asked).await? {
+    read(bench.figures(wanted(wish)).await?)
+}
+
+fn read(told: Told) -> Result<Made, Problem> {
+    match told {
         Told::Done(figures) => Ok(Made::Here(figures)),
         Told::NotYet { done, of } => Ok(Made::NotYet { done: done.0, of: of.0 }),
         Told::NoSuchPosition => Err(bad("at")),
@@ -191,7 +204,8 @@ async fn page<T: Template>(
     wish: &Wish,
     draw: impl AsyncFnOnce(&Figures) -> Result<T, Problem>,
 ) -> Response {
-    match made(bench, wish).await {
+    let soon = bench.soon(wanted(wish), PAGE_WAIT).await;
+    match soon.map_err(Problem::from).and_then(read) {
         Ok(Made::Here(figures)) => told(visitor, draw(&figures).await),
         Ok(Made::NotYet { done, of }) => {
             let shell = Shell::of(rooms, visitor).await;
