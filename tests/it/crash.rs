@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tests::broker::{VERSIONS, Version, server, wait_for};
 use tests::canary::Finder;
 use tests::program::{Ended, command, signal};
@@ -66,6 +66,39 @@ async fn kills_lose_nothing(version: Version, broker: &str, seed: &str) {
     // Somebody was interrupted: a run in which no kill hit anything proves nothing.
     assert!(summary["retried"].as_u64() > Some(0), "{summary:#}");
     assert!(summary["approved"].as_u64() > Some(0), "{summary:#}");
+    assert_eq!(summary["desk"], json!({}), "nobody sits at the desk while everything is killed");
+}
+
+/// The story of the demo, short: a province is dark for so long that its cases are overdue.
+#[tokio::test]
+async fn somebody_on_duty_looks_after_a_few_alerts_and_it_is_on_record() {
+    if server("the desk", VERSIONS[1]).await.is_none() {
+        return;
+    }
+    let _alone = STAGE.lock().await;
+    let place = tempfile::tempdir().expect("a folder");
+    let kept = place.path().join("demo");
+    let kept = kept.to_str().expect("text");
+    let story = ["--for", "60", "--time-lapse", "8000", "--cases", "120", "--provinces", "3"];
+    let ended = demo(&[&story[..], &["--broker", "current", "--keep", kept]].concat()).await;
+    let summary = assert_holds(&ended, 120);
+    let acts = [
+        ("keeping.alerts-assigned.v1", "hotline"),
+        ("keeping.alerts-acknowledged.v1", "已电话联系"),
+        ("case.breach-explained.v1", "专线中断"),
+    ];
+    let once: Vec<_> = acts.iter().map(|it| (it.0.to_owned(), json!(1))).collect();
+    assert_eq!(summary["desk"], Value::Object(once.into_iter().collect()), "{summary:#}");
+    let (config, file) = (format!("{kept}/hub.toml"), format!("{kept}/export.jsonl"));
+    let mut export = command("hub");
+    export.args(["--config", &config, "export", &file]);
+    assert!(export.output().await.expect("it ends").status.success());
+    let log = std::fs::read_to_string(file).expect("an export");
+    for (kind, said) in acts {
+        let mut found = log.lines().filter(|it| it.contains(kind));
+        let act = found.next().unwrap_or_else(|| panic!("no {kind}"));
+        assert!(act.contains("operator") && act.contains(said), "{act}");
+    }
 }
 
 #[tokio::test]

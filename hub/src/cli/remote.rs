@@ -34,6 +34,13 @@ impl Door {
         Ok(Self { base: format!("http://{address}"), token: token.trim().to_owned(), http })
     }
 
+    /// One that leads to no hub.
+    #[cfg(test)]
+    pub(super) fn nowhere() -> Self {
+        let base = "http://127.0.0.1:9".to_owned();
+        Self { base, token: String::new(), http: reqwest::Client::new() }
+    }
+
     /// Follows the hub to a new address after a restart.
     pub(super) fn move_to(&mut self, base: &str) {
         base.clone_into(&mut self.base);

@@ -16,6 +16,10 @@ use crate::log::{ReadError, Readers};
 /// Events read at once.
 const READ_AT_ONCE: usize = 2_000;
 
+/// What somebody at the desk does about alerts.
+const DESK: [&str; 3] =
+    ["keeping.alerts-acknowledged.v1", "keeping.alerts-assigned.v1", "case.breach-explained.v1"];
+
 /// Nobody in the province has signed for it yet.
 const WAITING: &str = "waiting for delivery";
 
@@ -106,6 +110,8 @@ pub(super) struct Summary {
     /// Second, different decisions: kept, never applied.
     pub(super) conflicting_decisions_kept: u32,
     pub(super) breaches: BTreeMap<String, usize>,
+    /// What the operator at the desk did about alerts, as the log has it.
+    pub(super) desk: BTreeMap<String, usize>,
     pub(super) events: u64,
     /// `ok`, or what is wrong.
     pub(super) verify: String,
@@ -176,6 +182,10 @@ fn take(
     references: &mut HashMap<String, u32>,
     summary: &mut Summary,
 ) {
+    let kind = recorded.envelope.event.kind();
+    if DESK.contains(&kind) {
+        *summary.desk.entry(kind.to_owned()).or_default() += 1;
+    }
     let (StreamName::Case(id), Event::Case(event)) =
         (recorded.envelope.stream, &recorded.envelope.event)
     else {

@@ -2,6 +2,7 @@
 
 mod calm;
 mod check;
+mod desk;
 mod drive;
 mod load;
 mod screen;
@@ -25,6 +26,7 @@ use super::{Verdict, output};
 use crate::clock::Clock;
 use calm::Calm;
 use check::{Kills, Summary};
+use desk::Desk;
 use drive::Ledger;
 use stage::{Programs, Setting, Stage};
 
@@ -177,7 +179,7 @@ async fn on_stage(
     say!("hub {address}, nats-server {} at {}", stage.release, stage.broker.url());
     say!("控制台 console: {address}/   (time lapse: 1 real second = {} told seconds)", lapse.rate);
     enrol(stage, &address).await?;
-    people(stage).await?;
+    let mut desk = people(stage, arguments.kill_every.is_some()).await?;
     for province in stage.provinces() {
         stage.start_adapter(province)?;
     }
@@ -221,7 +223,7 @@ async fn on_stage(
     let mut screen = screen::Screen::new(stage, clock.clone(), !arguments.json)?;
     let end = lapse.told_start + told;
     let (kills, troubled) =
-        watch(stage, &clock, end, timeline, &base, &ledger, &mut screen).await?;
+        watch(stage, &clock, end, timeline, (&base, &ledger), &mut screen, &mut desk).await?;
     let calm = Calm::new(troubled, clock.now(), stage.provinces(), lapse);
     let finished = tokio::time::timeout(LAST_ANSWERS_WAIT_MAX, driver).await;
     stop.store(true, Ordering::Relaxed);
@@ -243,9 +245,9 @@ async fn watch(
     clock: &Clock,
     end: Timestamp,
     mut timeline: Vec<(Timestamp, story::Trouble)>,
-    base: &RwLock<String>,
-    ledger: &Ledger,
+    (base, ledger): (&RwLock<String>, &Ledger),
     screen: &mut screen::Screen,
+    desk: &mut Desk,
 ) -> anyhow::Result<(Kills, Timestamp)> {
     let (mut kills, mut troubled) = (Kills::default(), clock.now());
     while clock.now() < end {
@@ -259,6 +261,9 @@ async fn watch(
             troubled = clock.now();
         }
         let address = base.read().await.clone();
+        if let Some(done) = desk.look(&address).await {
+            screen.say(done);
+        }
         screen.draw(&address, ledger).await;
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
@@ -280,11 +285,12 @@ async fn enrol(stage: &Stage, address: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// One account of each role, for whoever wants to look around; the passwords last as long as the demo.
-async fn people(stage: &Stage) -> anyhow::Result<()> {
+/// One account of each role, for whoever wants to look around; the passwords last as long as the demo. The
+/// operator's own is at its desk, idle or not.
+async fn people(stage: &Stage, idle: bool) -> anyhow::Result<Desk> {
     let door = super::remote::Door::of(&stage.hub_config())?;
     let province = stage.provinces().first().copied();
-    let mut told = Vec::new();
+    let (mut told, mut operators) = (Vec::new(), String::new());
     for (role, display) in [
         ("operator", "运行值班"),
         ("hotline", "热线坐席"),
@@ -299,10 +305,14 @@ async fn people(stage: &Stage) -> anyhow::Result<()> {
         }
         let (status, answer) = door.ask("POST", "/v1/admin/accounts", Some(&body)).await?;
         anyhow::ensure!(status == 201, "the account `{role}` was not made: {answer}");
-        told.push(format!("{role} {}", answer["password"].as_str().unwrap_or("")));
+        let password = answer["password"].as_str().unwrap_or("");
+        if role == "operator" {
+            password.clone_into(&mut operators);
+        }
+        told.push(format!("{role} {password}"));
     }
     say!("sign in as: {}", told.join(" | "));
-    Ok(())
+    Desk::new(door, operators, idle)
 }
 
 /// After everything has stopped: the account, every byte, every view.

@@ -156,6 +156,9 @@ pub(super) fn summary(it: &Summary) -> String {
     for (kind, count) in &it.breaches {
         row("时限 deadlines", format!("{count} {kind}"));
     }
+    for (kind, count) in &it.desk {
+        row("值班 at the desk", format!("{count} {kind}"));
+    }
     row("冲突决定 second decisions kept, not applied", it.conflicting_decisions_kept.to_string());
     let kills = it.kills;
     row(
