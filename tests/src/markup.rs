@@ -2,12 +2,12 @@
 
 /// Elements that the console's pages are made of.
 const ELEMENTS: &str = " a abbr b body br button caption circle code dd details div dl dt figure footer \
-    form g h1 h2 h3 head header html i input label legend li line link main meta nav ol option p path \
+    form g h1 h2 h3 head header html i input label legend li line link main meta nav noscript ol option p path \
     polygon polyline pre progress rect script section select small span strong summary svg table tbody \
     td text textarea tfoot th thead time title tr ul ";
 /// Attributes that they have. None of them runs anything.
 const ATTRIBUTES: &str = " action aria-current aria-describedby aria-hidden aria-invalid aria-label \
-    aria-labelledby autocomplete autofocus charset checked class colspan content cx cy d data-figure data-live data-theme defer disabled for height href \
+    aria-labelledby autocomplete autofocus charset checked class colspan content cx cy d data-again data-figure data-live data-theme defer disabled for height href \
     http-equiv id inputmode lang max maxlength method min minlength name pattern placeholder points \
     preserveAspectRatio r rel required role rows scope selected src step tabindex title type value viewBox width \
     x x1 x2 y y1 y2 ";

@@ -43,6 +43,9 @@
     waiting = true;
     setTimeout(look, Math.max(0, AT_LEAST_MS - (Date.now() - last)));
   };
+  // What is still being made says after how many seconds it is worth another look.
+  const made = main().querySelector("[data-again]");
+  if (made) setTimeout(() => location.reload(), Number(made.dataset.again) * 1000);
   const path = main().dataset.live;
   if (path) {
     const line = new EventSource(path);
