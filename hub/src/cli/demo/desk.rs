@@ -1,6 +1,8 @@
 //! Somebody on duty in the demo: signs in at the console's own door and looks after a few alerts with its own forms,
 //! so that whoever opens the alerts sees how it looks when people work there.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, ensure};
 use reqwest::StatusCode;
 use reqwest::header::{COOKIE, SET_COOKIE};
@@ -8,6 +10,8 @@ use serde_json::Value;
 
 use super::super::remote::Door;
 
+/// How long the console may take for one page.
+const PAGE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Alerts looked at; more stand only if everybody is late.
 const LOOKED_AT: usize = 500;
 /// Kinds of alerts about a day that has passed: these can be explained.
@@ -76,7 +80,8 @@ impl Desk {
     /// An operator with this password; with nothing to do in a demo that kills at random.
     pub(super) fn new(door: Door, password: String, idle: bool) -> anyhow::Result<Self> {
         let policy = reqwest::redirect::Policy::none();
-        let http = reqwest::Client::builder().no_proxy().redirect(policy).build()?;
+        let http = reqwest::Client::builder();
+        let http = http.no_proxy().redirect(policy).timeout(PAGE_TIMEOUT).build()?;
         let all = vec![Deed::Assign, Deed::Acknowledge, Deed::Explain];
         Ok(Self { http, door, password, to_do: if idle { Vec::new() } else { all } })
     }

@@ -56,6 +56,7 @@ words! { ProvinceWords:
     link_up: "本月联网可用率", "link up this month";
     top_reason: "本月首要原因", "most frequent reason this month";
     trend: "本月趋势", "This month";
+    month_at: "本月的联网可用率、最早在途、首要原因和趋势截至日志位置", "link availability, oldest case, reason and trend of this month are as of log position";
     making: "本月的联网可用率、最早在途、首要原因和趋势尚在统计（显示为“…”），稍后再看即有", "link availability, oldest case, reason and trend of this month are still being counted (shown as …); look again in a moment";
     came: "接收", "came";
     went: "结束或退回", "ended or returned";
@@ -106,8 +107,8 @@ struct Row {
 struct Provinces {
     shell: Shell,
     words: &'static ProvinceWords,
-    /// The month's figures are not there yet.
-    making: bool,
+    /// As of which position the month's figures are; nothing while they are not there yet.
+    month_at: Option<u64>,
     heads: Vec<&'static str>,
     rows: Vec<Row>,
     /// Open cases that no province has, if there are any.
@@ -135,7 +136,7 @@ pub(super) async fn list(
             nowhere: nowhere.map(|it| lists.counted("open-nowhere", it.open, asks)),
             shell: Shell::of(&rooms, &visitor).await?,
             words,
-            making: month.is_none(),
+            month_at: month.map(|it| it.position.0),
             heads: columns(words).map(|it| it.head).into(),
         })
     };
@@ -214,6 +215,8 @@ pub(super) struct OneProvince {
     blame: Vec<(&'static str, u64)>,
     keys: Vec<(String, String)>,
     trend: Option<Trend>,
+    /// As of which position trend and link are.
+    month_at: Option<u64>,
     trend_words: (&'static str, &'static str, &'static str, &'static str),
     period: String,
     adapter: String,
@@ -283,6 +286,7 @@ pub(super) async fn page(
         blame: it.blame.iter().map(|it| (blame(it.what, words), it.count)).collect(),
         keys: keys(&membership, words),
         trend: standing::trend_of(month, code),
+        month_at: month.map(|it| it.position.0),
         trend_words: (words.came, words.went, words.backlog, words.latest),
         period: month.map(|it| it.period.to_string()).unwrap_or_default(),
         adapter: adapter.map_or_else(

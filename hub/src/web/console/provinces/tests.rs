@@ -30,7 +30,8 @@ fn page(language: Language, making: bool) -> String {
         added: standing::added(month, code, language),
     };
     let (shell, heads, rows) = (Shell::plain(&visitor), Vec::new(), vec![row]);
-    Provinces { shell, words, making, heads, rows, nowhere: None }.render().unwrap()
+    let month_at = (!making).then_some(4_711);
+    Provinces { shell, words, month_at, heads, rows, nowhere: None }.render().unwrap()
 }
 
 #[test]
@@ -45,5 +46,8 @@ fn figures_that_are_still_counted_are_not_shown_as_none() {
         assert!(making.matches("…</td>").count() == 3);
         assert!(!made.contains("refresh") && !made.contains("…</td>"), "{made}");
         assert!(made.contains("–</td>"));
+        // They may be older than the counters beside them, and say so.
+        assert!(made.contains(&format!("{} 4711", words.month_at)), "{made}");
+        assert!(!making.contains(words.month_at), "{making}");
     }
 }
